@@ -1,0 +1,93 @@
+//! The one error type of the library: what failed, where, and what to do about it.
+
+use std::path::PathBuf;
+
+/// Result of every fallible function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why something could not be loaded, read or scored.
+///
+/// Every variant names the file (and the row or tensor, where there is one), so that the message alone says where to look.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("{path}: {source}", path = .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A row of an input file cannot be used; the other rows can.
+    #[error("{path}, row {row}: {reason}", path = .path.display())]
+    Row {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// Row, counted from 1 as editors do.
+        row: usize,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A model folder, or a file in it, is missing, broken or of another kind than expected.
+    #[error("model {path}: {reason}", path = .path.display())]
+    Model {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A tensor is missing from a model or has the wrong shape or type.
+    #[error("model {path}: tensor {tensor}: {reason}", path = .path.display())]
+    Tensor {
+        /// The file that should hold the tensor.
+        path: PathBuf,
+        /// The tensor's name.
+        tensor: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// The tokenizer could not be loaded or refused a text.
+    #[error("tokenizer {path}: {source}", path = .path.display())]
+    Tokenizer {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// What the tokenizer said.
+        source: Source,
+    },
+    /// The Hugging Face hub could not give a model.
+    #[error("model {id} from the Hugging Face hub: {reason}")]
+    Hub {
+        /// The model's id, with its revision where one was asked for.
+        id: String,
+        /// What is wrong and what to do.
+        reason: String,
+        /// What the hub client said.
+        #[source]
+        source: Option<Source>,
+    },
+    /// The computation itself failed (out of memory, no such device).
+    #[error("inference: {0}")]
+    Inference(#[from] candle_core::Error),
+    /// An argument is outside what the function accepts.
+    #[error("{0}")]
+    Argument(String),
+}
+
+impl Error {
+    /// An [`Error::Io`] at `path`, for `map_err`.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    /// An [`Error::Model`] at `path`.
+    pub(crate) fn model(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Self::Model {
+            path: path.into(),
+            reason: reason.into(),
+        }
+    }
+}
