@@ -68,6 +68,9 @@ pub enum Error {
         #[source]
         source: Option<Source>,
     },
+    /// Nothing is left to score: the text is empty, or only markup and boilerplate.
+    #[error("the article is empty: no sentence is left once markup is removed")]
+    EmptyArticle,
     /// The computation itself failed (out of memory, no such device).
     #[error("inference: {0}")]
     Inference(#[from] candle_core::Error),

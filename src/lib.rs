@@ -1,2 +1,21 @@
+#![warn(missing_docs)]
+#![doc = include_str!("../README.md")]
+
+pub mod calibration;
+pub mod encoder;
 mod error;
+pub mod head;
+pub mod input;
+pub mod labels;
+pub mod model;
+pub mod row;
+mod score;
+pub mod text;
+pub mod tokens;
+mod verdict;
+pub mod windows;
+
 pub use error::{Error, Result};
+pub use model::Model;
+pub use score::{Options, Scorer, Text};
+pub use verdict::{Abstain, Coverage, Evidence, Label, Provenance, Verdict};

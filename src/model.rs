@@ -1,0 +1,287 @@
+//! A model: tokenizer, encoder, head and calibration, from inside the binary, a folder or the hub.
+//!
+//! A detente model folder holds
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `detente.json` | name, revision, window size, calibration ([`Manifest`]) |
+//! | `config.json` | shape of the encoder, as Hugging Face writes it |
+//! | `tokenizer.json` or `tokenizer.json.gz` | the tokenizer |
+//! | `head.safetensors` | the scoring head |
+//! | `encoder.safetensors` and `embeddings.gguf`, or `model.safetensors`, or a `.gguf` file | the encoder's weights |
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::calibration::Calibration;
+use crate::encoder::{Bert, BertConfig, Device, Encoder, Weights};
+use crate::head::Head;
+use crate::tokens::Tokenizer;
+use crate::verdict::Provenance;
+use crate::windows::Windowed;
+use crate::{Error, Result};
+
+/// Version of the layout of a model folder that this crate reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// Window size of a model that does not state one, in tokens.
+pub const DEFAULT_WINDOW: usize = 256;
+
+/// The file `detente.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Layout version, [`FORMAT`].
+    pub format: u32,
+    /// Name of the model.
+    pub id: String,
+    /// Its revision: a date or a commit.
+    #[serde(default)]
+    pub revision: String,
+    /// Tokens of a window, framing included.
+    pub window: usize,
+    /// Calibration; absent from a model fresh from training.
+    #[serde(default)]
+    pub calibration: Calibration,
+}
+
+impl Manifest {
+    /// Reads a `detente.json`; `path` is named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where the bytes are no manifest, or one of a newer layout.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|e| Error::model(path, format!("not a model manifest: {e}")))?;
+        if manifest.format != FORMAT {
+            return Err(Error::model(
+                path,
+                format!("layout {} is not known, only {FORMAT}; update detente", manifest.format),
+            ));
+        }
+        Ok(manifest)
+    }
+
+    /// Of a plain encoder, which has no manifest.
+    fn plain(folder: &Path) -> Self {
+        Self {
+            format: FORMAT,
+            id: folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
+            revision: String::new(),
+            window: DEFAULT_WINDOW,
+            calibration: Calibration::default(),
+        }
+    }
+
+    /// Reads the manifest of a model folder; a plain encoder, which has none, gets the defaults.
+    ///
+    /// # Errors
+    /// As [`Manifest::from_bytes`], and [`Error::Io`].
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("detente.json");
+        if !path.exists() {
+            return Ok(Self::plain(folder));
+        }
+        Self::from_bytes(&path, &std::fs::read(&path).map_err(Error::io(&path))?)
+    }
+}
+
+/// Opens the tokenizer of a model folder.
+///
+/// # Errors
+/// [`Error::Model`] where the folder has none, else as [`Tokenizer::from_bytes`].
+pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
+    let path = ["tokenizer.json", "tokenizer.json.gz"]
+        .map(|name| folder.join(name))
+        .into_iter()
+        .find(|path| path.exists())
+        .ok_or_else(|| Error::model(folder, "no tokenizer.json or tokenizer.json.gz in it"))?;
+    Tokenizer::from_bytes(&path, &std::fs::read(&path).map_err(Error::io(&path))?)
+}
+
+/// Everything that scoring needs.
+pub struct Model {
+    manifest: Manifest,
+    tokenizer: Tokenizer,
+    encoder: Box<dyn Encoder>,
+    head: Head,
+    trained: bool,
+    weights_hash: String,
+}
+
+impl Model {
+    /// Opens a model folder. A plain encoder without `head.safetensors` opens too, with a head that has learned nothing
+    /// ([`Model::is_trained`] is false): that is what `detente fit` starts from.
+    ///
+    /// # Errors
+    /// [`Error::Model`], [`Error::Tensor`] or [`Error::Tokenizer`] naming the file that is missing or broken;
+    /// [`Error::Argument`] for a device that this build or machine does not have.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+        if !folder.is_dir() {
+            return Err(Error::model(folder, "no such folder; give a model folder, or the id of a model on the hub"));
+        }
+        let manifest = Manifest::open(folder)?;
+        let weights = Weights::open(&[folder.to_owned()])?;
+        let mut hash = Sha256::new();
+        for path in weights.paths() {
+            hash.update(std::fs::read(path).map_err(Error::io(path))?);
+        }
+        let config = BertConfig::open(folder, &weights)?;
+        let encoder = Bert::new(&config, weights, device)?;
+        let head_path = folder.join("head.safetensors");
+        let head = if head_path.exists() {
+            let bytes = std::fs::read(&head_path).map_err(Error::io(&head_path))?;
+            hash.update(&bytes);
+            Some(Head::from_bytes(&head_path, &bytes)?)
+        } else {
+            None
+        };
+        Self::assemble(manifest, open_tokenizer(folder)?, Box::new(encoder), head, hex(&hash.finalize()), folder)
+    }
+
+    /// The model that is part of this crate (feature `embedded`).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a device that this build or machine does not have.
+    #[cfg(feature = "embedded")]
+    pub fn embedded(device: &Device) -> Result<Self> {
+        macro_rules! file {
+            ($name:literal) => {
+                include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/default/", $name))
+            };
+        }
+        let name = |file: &str| PathBuf::from("models/default").join(file);
+        let encoder_bytes: &'static [u8] = file!("encoder.safetensors");
+        let head_bytes: &'static [u8] = file!("head.safetensors");
+        let weights = Weights::from_static(&[("encoder.safetensors", encoder_bytes), ("embeddings.gguf", file!("embeddings.gguf"))])?;
+        let mut hash = Sha256::new();
+        hash.update(encoder_bytes);
+        hash.update(head_bytes);
+        let config = BertConfig::from_json(file!("config.json"), &name("config.json"))?;
+        Self::assemble(
+            Manifest::from_bytes(&name("detente.json"), file!("detente.json"))?,
+            Tokenizer::from_bytes(&name("tokenizer.json.gz"), file!("tokenizer.json.gz"))?,
+            Box::new(Bert::new(&config, weights, device)?),
+            Some(Head::from_bytes(&name("head.safetensors"), head_bytes)?),
+            hex(&hash.finalize()),
+            &name(""),
+        )
+    }
+
+    fn assemble(
+        manifest: Manifest,
+        tokenizer: Tokenizer,
+        encoder: Box<dyn Encoder>,
+        head: Option<Head>,
+        weights_hash: String,
+        folder: &Path,
+    ) -> Result<Self> {
+        let trained = head.is_some();
+        let head = head.unwrap_or_else(|| Head::untrained(encoder.hidden_size()));
+        if head.hidden_size() != encoder.hidden_size() {
+            let reason = format!(
+                "its head takes vectors of {} numbers, its encoder gives {}; they are of different models",
+                head.hidden_size(),
+                encoder.hidden_size()
+            );
+            return Err(Error::model(folder, reason));
+        }
+        if manifest.window < 3 || manifest.window > encoder.max_positions() {
+            let reason = format!("windows of {} tokens; the encoder takes 3 to {}", manifest.window, encoder.max_positions());
+            return Err(Error::model(folder, reason));
+        }
+        Ok(Self { manifest, tokenizer, encoder, head, trained, weights_hash })
+    }
+
+    /// Name, window size and calibration.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The scoring head.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Whether the head was learned from labels; a plain encoder's was not, and its verdicts mean nothing.
+    pub fn is_trained(&self) -> bool {
+        self.trained
+    }
+
+    /// The same model with another head and calibration.
+    #[must_use]
+    pub fn with_head(mut self, head: Head, calibration: Calibration) -> Self {
+        self.head = head;
+        self.manifest.calibration = calibration;
+        self.trained = true;
+        self
+    }
+
+    /// Which model this is, for the output.
+    pub fn provenance(&self) -> Provenance {
+        Provenance {
+            id: self.manifest.id.clone(),
+            revision: self.manifest.revision.clone(),
+            weights_hash: self.weights_hash.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Cuts a text into this model's windows.
+    ///
+    /// # Errors
+    /// As [`Windowed::new`].
+    pub fn windows(&self, text: &str, lang: Option<crate::text::Lang>) -> Result<Windowed> {
+        Windowed::new(text, lang, &self.tokenizer, self.manifest.window)
+    }
+
+    /// The mean token state of every sentence, `[sentences, hidden]` for each article, read in the context of its
+    /// window. Windows of all articles share passes of at most `batch_tokens` tokens, at least one window each.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] where the device fails.
+    pub fn sentence_means(&self, articles: &[&Windowed], batch_tokens: usize) -> Result<Vec<Array2<f32>>> {
+        let hidden = self.encoder.hidden_size();
+        let mut sums: Vec<_> = articles.iter().map(|a| Array2::<f32>::zeros((a.sentences.len(), hidden))).collect();
+        let mut counts: Vec<_> = articles.iter().map(|a| vec![0usize; a.sentences.len()]).collect();
+        let windows: Vec<_> = articles
+            .iter()
+            .enumerate()
+            .flat_map(|(article, a)| a.windows.iter().map(move |window| (article, window)))
+            .collect();
+        let mut rest = &windows[..];
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fits = rest.iter().take_while(|(_, w)| {
+                tokens += w.ids.len();
+                tokens <= batch_tokens
+            });
+            let (batch, after) = rest.split_at(fits.count().max(1));
+            rest = after;
+            let ids: Vec<_> = batch.iter().map(|(_, w)| &w.ids[..]).collect();
+            let states = self.encoder.encode(&ids)?.flatten_all()?.to_vec1::<f32>()?;
+            let mut states = states.chunks_exact(hidden);
+            for (article, window) in batch {
+                let states: Vec<_> = states.by_ref().take(window.ids.len()).collect();
+                for span in &window.spans {
+                    let mut sum = sums[*article].row_mut(span.sentence);
+                    for state in &states[span.start..span.end] {
+                        sum += &ndarray::aview1(state);
+                    }
+                    counts[*article][span.sentence] += span.end - span.start;
+                }
+            }
+        }
+        for (sum, counts) in sums.iter_mut().zip(&counts) {
+            for (mut row, &count) in sum.rows_mut().into_iter().zip(counts) {
+                row /= count as f32;
+            }
+        }
+        Ok(sums)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
