@@ -1,2 +1,4 @@
 mod error;
+pub mod text;
+
 pub use error::{Error, Result};
