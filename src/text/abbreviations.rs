@@ -95,23 +95,67 @@ const COMMON_OTHERS: [&str; 13] = [
 
 /// Words that begin a sentence after "U.S." rather than go on with the name.
 const STARTERS: [&str; 40] = [
-    "The", "A", "An", "In", "On", "At", "He", "She", "It", "They", "We", "I", "But", "And", "This", "That", "These", "If",
-    "When", "While", "As", "After", "Before", "For", "However", "Meanwhile", "His", "Her", "Its", "Their", "There", "Last",
-    "Earlier", "Both", "Since", "What", "Also", "Yet", "So", "Some",
+    "The",
+    "A",
+    "An",
+    "In",
+    "On",
+    "At",
+    "He",
+    "She",
+    "It",
+    "They",
+    "We",
+    "I",
+    "But",
+    "And",
+    "This",
+    "That",
+    "These",
+    "If",
+    "When",
+    "While",
+    "As",
+    "After",
+    "Before",
+    "For",
+    "However",
+    "Meanwhile",
+    "His",
+    "Her",
+    "Its",
+    "Their",
+    "There",
+    "Last",
+    "Earlier",
+    "Both",
+    "Since",
+    "What",
+    "Also",
+    "Yet",
+    "So",
+    "Some",
 ];
 
 /// Whether `word` (without its last full stop) abbreviates something in `lang`, and how.
 ///
 /// Where the language is unknown, the words of every language count.
 pub(super) fn find(word: &str, lang: Option<Lang>) -> Option<Abbreviation> {
-    let holds = |list: &[&str]| list.iter().any(|entry| *entry == word || is_capitalised(word, entry));
+    let holds = |list: &[&str]| {
+        list.iter()
+            .any(|entry| *entry == word || is_capitalised(word, entry))
+    };
     if holds(&COMMON_PREFIXES) {
         return Some(Abbreviation::Prefix);
     }
     if holds(&COMMON_OTHERS) {
         return Some(Abbreviation::Other);
     }
-    let tables = || TABLES.iter().filter(|table| lang.is_none_or(|lang| table.langs.contains(&lang.code())));
+    let tables = || {
+        TABLES
+            .iter()
+            .filter(|table| lang.is_none_or(|lang| table.langs.contains(&lang.code())))
+    };
     if tables().any(|table| holds(table.prefixes)) {
         Some(Abbreviation::Prefix)
     } else if tables().any(|table| holds(table.others)) {
@@ -126,7 +170,9 @@ fn is_capitalised(word: &str, entry: &str) -> bool {
     let (mut word, mut entry) = (word.chars(), entry.chars());
     match (word.next(), entry.next()) {
         (Some(upper), Some(lower)) => {
-            lower.is_lowercase() && lower.to_uppercase().eq([upper]) && word.as_str() == entry.as_str()
+            lower.is_lowercase()
+                && lower.to_uppercase().eq([upper])
+                && word.as_str() == entry.as_str()
         }
         _ => false,
     }
@@ -135,7 +181,8 @@ fn is_capitalised(word: &str, entry: &str) -> bool {
 /// Whether `lang` writes ordinal numbers with a full stop ("3. Oktober").
 pub(super) fn has_ordinal_dots(lang: Option<Lang>) -> bool {
     const LANGS: [&str; 20] = [
-        "de", "cs", "sk", "pl", "tr", "hr", "sr", "bs", "sl", "hu", "fi", "da", "no", "nb", "nn", "et", "lv", "lt", "is", "az",
+        "de", "cs", "sk", "pl", "tr", "hr", "sr", "bs", "sl", "hu", "fi", "da", "no", "nb", "nn",
+        "et", "lv", "lt", "is", "az",
     ];
     lang.is_some_and(|lang| LANGS.contains(&lang.code()))
 }

@@ -7,16 +7,42 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Elements whose content is not prose.
-const HIDDEN: [&str; 7] = ["script", "style", "template", "svg", "math", "iframe", "object"];
+const HIDDEN: [&str; 7] = [
+    "script", "style", "template", "svg", "math", "iframe", "object",
+];
 
 /// Elements that begin and end a paragraph.
 const PARAGRAPHS: [&str; 24] = [
-    "p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section", "article", "header", "footer", "aside",
-    "figure", "figcaption", "table", "ul", "ol", "dl", "hr", "pre", "main", "nav",
+    "p",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "aside",
+    "figure",
+    "figcaption",
+    "table",
+    "ul",
+    "ol",
+    "dl",
+    "hr",
+    "pre",
+    "main",
+    "nav",
 ];
 
 /// Elements that begin and end a line.
-const LINES: [&str; 9] = ["br", "li", "tr", "dt", "dd", "option", "caption", "title", "td"];
+const LINES: [&str; 9] = [
+    "br", "li", "tr", "dt", "dd", "option", "caption", "title", "td",
+];
 
 /// The longest character reference that is looked at, in bytes, from `&` to `;`.
 const LONGEST_REFERENCE: usize = 32;
@@ -70,13 +96,21 @@ struct Run {
 impl Map {
     fn source(&self, range: Range<usize>) -> Range<usize> {
         let start = self.source_of(range.start, |source, verbatim, inside| {
-            if verbatim { (source.start + inside).min(source.end) } else { source.start }
+            if verbatim {
+                (source.start + inside).min(source.end)
+            } else {
+                source.start
+            }
         });
         if range.end <= range.start {
             return start..start;
         }
         let end = self.source_of(range.end - 1, |source, verbatim, inside| {
-            if verbatim { (source.start + inside + 1).min(source.end) } else { source.end }
+            if verbatim {
+                (source.start + inside + 1).min(source.end)
+            } else {
+                source.end
+            }
         });
         start..end.max(start)
     }
@@ -113,7 +147,9 @@ impl<'a> Writer<'a> {
         let at = self.text.len();
         self.text.push_str(&self.input[source.clone()]);
         match self.map.runs.last_mut() {
-            Some(last) if last.verbatim && last.source.end == source.start => last.source.end = source.end,
+            Some(last) if last.verbatim && last.source.end == source.start => {
+                last.source.end = source.end
+            }
             _ => self.map.runs.push(Run {
                 at,
                 source,
@@ -288,7 +324,7 @@ impl<'a> Scanner<'a> {
                 let end = self.destination.take()?.end;
                 Some((end, Piece::Break(0)))
             }
-            _ => self.address(at, c).map(|end| (end, Piece::Break(0))),
+            _ => self.address(at, c).map(|end| (end, Piece::Nothing)),
         }
     }
 
@@ -332,7 +368,8 @@ impl<'a> Scanner<'a> {
         let open = self.text[close..].strip_prefix("](")?;
         let end = close + 2 + open.find([')', '[', ']', '\n'])?;
         let address = &self.text[close + 2..end];
-        let is_address = address.starts_with('/') || address.contains("://") || address.starts_with("www.");
+        let is_address =
+            address.starts_with('/') || address.contains("://") || address.starts_with("www.");
         if !is_address || !self.text[end..].starts_with(')') {
             return None;
         }
@@ -360,7 +397,10 @@ impl<'a> Scanner<'a> {
         let start = STARTS.iter().find(|start| starts_with(rest, start))?;
         let body = &self.text[at + start.len()..];
         let len = body
-            .find(|c: char| !(c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '[' | ']' | '{' | '}' | '|')))
+            .find(|c: char| {
+                !(c.is_ascii_graphic()
+                    && !matches!(c, '"' | '<' | '>' | '[' | ']' | '{' | '}' | '|'))
+            })
             .unwrap_or(body.len());
         // Punctuation at its end belongs to the sentence around it.
         let body = body[..len].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '\'']);
@@ -379,7 +419,11 @@ fn closing_tag(text: &str, element: &str) -> Option<usize> {
     while let Some(at) = text[from..].find("</").map(|i| from + i) {
         from = at + 2;
         if starts_with(&text.as_bytes()[from..], element) {
-            return Some(text[from..].find('>').map_or(text.len(), |end| from + end + 1));
+            return Some(
+                text[from..]
+                    .find('>')
+                    .map_or(text.len(), |end| from + end + 1),
+            );
         }
     }
     None
@@ -397,9 +441,18 @@ impl<'a> Tag<'a> {
     /// A tag must look like one: a name, then nothing or attributes. `a <b and c> d` is text.
     fn parse(text: &'a str) -> Option<Self> {
         let inner = text.strip_prefix('<')?;
-        if inner.starts_with("!DOCTYPE") || inner.starts_with("!doctype") || inner.starts_with("?xml") {
-            let len = 2 + inner.find(['<', '>']).filter(|end| inner[*end..].starts_with('>'))?;
-            return Some(Self { name: "", opens: false, len });
+        if inner.starts_with("!DOCTYPE")
+            || inner.starts_with("!doctype")
+            || inner.starts_with("?xml")
+        {
+            let len = 2 + inner
+                .find(['<', '>'])
+                .filter(|end| inner[*end..].starts_with('>'))?;
+            return Some(Self {
+                name: "",
+                opens: false,
+                len,
+            });
         }
         let opens = !inner.starts_with('/');
         let body = inner.strip_prefix('/').unwrap_or(inner);
@@ -453,24 +506,43 @@ mod tests {
 
     #[test]
     fn tags_go_and_paragraphs_stay() {
-        assert_eq!(text("<p>One <b>tw</b>o</p><p>three</p>"), "One two\n\nthree");
+        assert_eq!(
+            text("<p>One <b>tw</b>o</p><p>three</p>"),
+            "One two\n\nthree"
+        );
         assert_eq!(text("a<br/>b<BR>c"), "a\nb\nc");
-        assert_eq!(text("<a href=\"x>y\" title='q'>link</a> <!-- gone --> end"), "link end");
-        assert_eq!(text("<script>if (a<b) {}</script>after<style>p{}</style>"), "after");
+        assert_eq!(
+            text("<a href=\"x>y\" title='q'>link</a> <!-- gone --> end"),
+            "link end"
+        );
+        assert_eq!(
+            text("<script>if (a<b) {}</script>after<style>p{}</style>"),
+            "after"
+        );
         assert_eq!(text("<p>only</p"), "only</p");
         assert_eq!(text("<p></p> <br> &nbsp;"), "");
     }
 
     #[test]
     fn text_that_only_looks_like_markup_stays() {
-        for kept in ["a < b and c > d", "x <y and z> w", "<<<>>>", "5 <6", "AT&T & co; &bogus;", "[1] (2)"] {
+        for kept in [
+            "a < b and c > d",
+            "x <y and z> w",
+            "<<<>>>",
+            "5 <6",
+            "AT&T & co; &bogus;",
+            "[1] (2)",
+        ] {
             assert_eq!(text(kept), kept);
         }
     }
 
     #[test]
     fn references_are_decoded_also_twice() {
-        assert_eq!(text("&laquo;A&raquo; &amp;quot;B&amp;quot; &#1057;&#x456;"), "«A» \"B\" Сі");
+        assert_eq!(
+            text("&laquo;A&raquo; &amp;quot;B&amp;quot; &#1057;&#x456;"),
+            "«A» \"B\" Сі"
+        );
         assert_eq!(text("&lt;p&gt;x&lt;/p&gt;"), "x");
         assert_eq!(text("a &lt; b"), "a < b");
     }
@@ -478,14 +550,23 @@ mod tests {
     #[test]
     fn links_and_their_remains_go() {
         assert_eq!(text("/https%3A%2F%2Fs3.example%2Fa.jpg)\nText"), "Text");
-        assert_eq!(text("see https://a.example/x?y=1, then (www.b.example)."), "see , then ().");
-        assert_eq!(text("[label](https://a.example) ![alt](/b.png) end"), "label end");
-        assert_eq!(text("见https://a.example/x。后"), "见 。后");
+        assert_eq!(
+            text("see https://a.example/x?y=1, then (www.b.example)."),
+            "see , then ()."
+        );
+        assert_eq!(
+            text("[label](https://a.example) ![alt](/b.png) end"),
+            "label end"
+        );
+        assert_eq!(text("见https://a.example/x。后"), "见。后");
     }
 
     #[test]
     fn blanks_are_uniform_and_controls_go() {
-        assert_eq!(text("\u{feff} a\u{a0}\t b\r\nc\r\n\r\n\u{3000}d\u{0}\u{ad}e "), "a b\nc\n\nd e");
+        assert_eq!(
+            text("\u{feff} a\u{a0}\t b\r\nc\r\n\r\n\u{3000}d\u{0}\u{ad}e "),
+            "a b\nc\n\nd e"
+        );
         assert_eq!(text("می\u{200c}خواهد"), "می\u{200c}خواهد");
     }
 

@@ -12,7 +12,7 @@ const SAMPLE: usize = 8192;
 
 /// Fewer letters than this say too little, unless the identification is sure of itself. An ideograph counts as
 /// [`IDEOGRAPH`] letters.
-const ENOUGH_LETTERS: usize = 60;
+const ENOUGH_LETTERS: usize = 40;
 const TOO_FEW_LETTERS: usize = 12;
 const IDEOGRAPH: usize = 3;
 
@@ -31,8 +31,14 @@ impl Lang {
 
     fn find(code: &str) -> Option<Self> {
         let code = code.to_ascii_lowercase();
-        let of = |table: &'static [(&str, &str)]| table.iter().find(|(two, three)| code == *two || code == *three);
-        of(&LANGUAGES).or_else(|| of(&ALIASES)).map(|(two, _)| Self(two))
+        let of = |table: &'static [(&str, &str)]| {
+            table
+                .iter()
+                .find(|(two, three)| code == *two || code == *three)
+        };
+        of(&LANGUAGES)
+            .or_else(|| of(&ALIASES))
+            .map(|(two, _)| Self(two))
     }
 }
 
@@ -45,7 +51,11 @@ impl FromStr for Lang {
         let mut parts = code.trim().split(['-', '_']);
         parts
             .next()
-            .filter(|_| parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())))
+            .filter(|_| {
+                parts.all(|part| {
+                    (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+                })
+            })
             .and_then(Self::find)
             .ok_or_else(|| {
                 Error::Argument(format!(
@@ -138,13 +148,15 @@ impl Letters {
                     match c {
                         'پ' | 'چ' | 'ژ' | 'گ' | 'ک' | 'ی' => n.persian += 1,
                         'ك' | 'ي' | 'ة' | 'ى' | 'أ' | 'إ' => n.arabic_only += 1,
-                        'ٹ' | 'ڈ' | 'ڑ' | 'ں' | 'ے' | 'ہ' | 'ھ' | 'ټ' | 'ډ' | 'ړ' | 'ڼ' | 'ې' | 'ۍ' | 'ۆ' | 'ێ' | 'ڕ'
-                        | 'ڵ' | 'ە' | 'ۇ' => n.other_arabic += 1,
+                        'ٹ' | 'ڈ' | 'ڑ' | 'ں' | 'ے' | 'ہ' | 'ھ' | 'ټ' | 'ډ' | 'ړ' | 'ڼ' | 'ې'
+                        | 'ۍ' | 'ۆ' | 'ێ' | 'ڕ' | 'ڵ' | 'ە' | 'ۇ' => n.other_arabic += 1,
                         _ => {}
                     }
                 }
                 '\u{3040}'..='\u{30ff}' => n.kana += 1,
-                '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => n.ideographs += 1,
+                '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => {
+                    n.ideographs += 1
+                }
                 _ => {}
             }
         }
@@ -159,7 +171,11 @@ impl Letters {
     fn telling(&self) -> Option<&'static str> {
         let most = |n: usize| 2 * n > self.all;
         if most(self.ideographs + self.kana) {
-            return Some(if 20 * self.kana > self.ideographs { "ja" } else { "zh" });
+            return Some(if 20 * self.kana > self.ideographs {
+                "ja"
+            } else {
+                "zh"
+            });
         }
         if most(self.cyrillic) && 50 * self.other_cyrillic <= self.cyrillic {
             return self.telling_cyrillic();
@@ -238,11 +254,21 @@ mod tests {
 
     #[test]
     fn codes_parse_in_every_form() {
-        for (given, code) in [("uk", "uk"), ("UK", "uk"), ("ukr", "uk"), ("en-US", "en"), ("zh_Hant_TW", "zh"), ("cmn", "zh")] {
+        for (given, code) in [
+            ("uk", "uk"),
+            ("UK", "uk"),
+            ("ukr", "uk"),
+            ("en-US", "en"),
+            ("zh_Hant_TW", "zh"),
+            ("cmn", "zh"),
+        ] {
             assert_eq!(given.parse::<Lang>().unwrap().code(), code);
         }
         for unknown in ["", "x", "xx", "english", "en-", "en US", "-en"] {
-            assert!(matches!(unknown.parse::<Lang>(), Err(Error::Argument(_))), "{unknown}");
+            assert!(
+                matches!(unknown.parse::<Lang>(), Err(Error::Argument(_))),
+                "{unknown}"
+            );
         }
     }
 
@@ -258,17 +284,41 @@ mod tests {
         let cases = [
             ("uk", "Сі і Путін поговорили по відеозв'язку"),
             ("ru", "Путин и Си Цзиньпин провели телефонные переговоры"),
-            ("bg", "Външният министър заяви, че България подкрепя решението на Европейския съюз"),
-            ("be", "Прэзідэнт заявіў, што перамовы з Расіяй будуць працягнутыя ў Мінску"),
-            ("sr", "Министар спољних послова изјавио је да ће се преговори наставити следеће недеље"),
+            (
+                "bg",
+                "Външният министър заяви, че България подкрепя решението на Европейския съюз",
+            ),
+            (
+                "be",
+                "Прэзідэнт заявіў, што перамовы з Расіяй будуць працягнутыя ў Мінску",
+            ),
+            (
+                "sr",
+                "Министар спољних послова изјавио је да ће се преговори наставити следеће недеље",
+            ),
             ("ar", "أعلنت وزارة الخارجية أن المفاوضات ستستأنف في القاهرة"),
-            ("fa", "وزیر امور خارجه ایران گفت مذاکرات در مسکو ادامه می‌یابد"),
+            (
+                "fa",
+                "وزیر امور خارجه ایران گفت مذاکرات در مسکو ادامه می‌یابد",
+            ),
             ("zh", "中美两国元首举行视频会晤"),
             ("ja", "両首脳は電話で会談した"),
-            ("en", "The foreign ministers of both countries met in Geneva on Monday."),
-            ("de", "Die Außenminister beider Länder trafen sich am Montag in Genf."),
-            ("pl", "Ministrowie spraw zagranicznych obu krajów spotkali się w poniedziałek w Genewie."),
-            ("cs", "Ministři zahraničí obou zemí se v pondělí sešli v Ženevě a jednali o dohodě."),
+            (
+                "en",
+                "The foreign ministers of both countries met in Geneva on Monday.",
+            ),
+            (
+                "de",
+                "Die Außenminister beider Länder trafen sich am Montag in Genf.",
+            ),
+            (
+                "pl",
+                "Ministrowie spraw zagranicznych obu krajów spotkali się w poniedziałek w Genewie.",
+            ),
+            (
+                "cs",
+                "Ministři zahraničí obou zemí se v pondělí sešli v Ženevě a jednali o dohodě.",
+            ),
         ];
         for (code, text) in cases {
             assert_eq!(identify(text).map(Lang::code), Some(code), "{text}");

@@ -43,7 +43,10 @@ pub fn prepare(original: &str, lang: Option<Lang>) -> Prepared {
     let sentences = boilerplate::remove(&cleaned.text, all)
         .into_iter()
         .map(|range| {
-            let text = cleaned.text[range.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = cleaned.text[range.clone()]
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
             let original = cleaned.original_range(range);
             Sentence {
                 start: original.start,

@@ -48,7 +48,9 @@ fn join_wrapped(text: &str, block: &mut Vec<Range<usize>>, found: &mut Vec<Range
     let mut open: Option<Range<usize>> = None;
     for line in block.drain(..) {
         match &mut open {
-            Some(before) if wrapped || continues(&text[before.clone()], &text[line.clone()]) => before.end = line.end,
+            Some(before) if wrapped || continues(&text[before.clone()], &text[line.clone()]) => {
+                before.end = line.end
+            }
             _ => found.extend(open.replace(line)),
         }
     }
@@ -62,14 +64,23 @@ fn is_wrapped(text: &str, block: &[Range<usize>]) -> bool {
     };
     let width = |line: &Range<usize>| text[line.clone()].chars().take(200).count();
     let widest = block.iter().map(width).max().unwrap_or(0);
-    let going_on = full.iter().filter(|line| !ends_complete(&text[(*line).clone()])).count();
+    let going_on = full
+        .iter()
+        .filter(|line| !ends_complete(&text[(*line).clone()]))
+        .count();
     let starts = |test: fn(char) -> bool| {
         let lines = block.iter().skip(1);
-        lines.filter(|line| text[(*line).clone()].starts_with(test)).count()
+        lines
+            .filter(|line| text[(*line).clone()].starts_with(test))
+            .count()
     };
     let cased = starts(|c| c.is_lowercase() || c.is_uppercase());
     // Headlines in a list are of similar length too, but each begins with a capital.
-    let follow = if cased == 0 { true } else { 2 * starts(char::is_lowercase) >= cased };
+    let follow = if cased == 0 {
+        true
+    } else {
+        2 * starts(char::is_lowercase) >= cased
+    };
     let narrow = if cased == 0 { 20..=60 } else { 45..=120 };
     narrow.contains(&widest)
         && full.iter().all(|line| 4 * width(line) >= 3 * widest)
@@ -80,7 +91,9 @@ fn is_wrapped(text: &str, block: &[Range<usize>]) -> bool {
 /// Whether `line` goes on with the sentence that `before` began.
 fn continues(before: &str, line: &str) -> bool {
     before.ends_with(',') && line.starts_with(char::is_alphabetic)
-        || line.starts_with(char::is_lowercase) && !ends_complete(before) && !before.ends_with([':', ';', '：', '；'])
+        || line.starts_with(char::is_lowercase)
+            && !ends_complete(before)
+            && !before.ends_with([':', ';', '：', '；'])
 }
 
 /// Whether a line ends as sentences do.
@@ -88,7 +101,12 @@ pub(super) fn ends_complete(line: &str) -> bool {
     line.trim_end_matches(is_closer).ends_with(is_terminator)
 }
 
-fn split_paragraph(text: &str, paragraph: Range<usize>, lang: Option<Lang>, pieces: &mut Vec<Range<usize>>) {
+fn split_paragraph(
+    text: &str,
+    paragraph: Range<usize>,
+    lang: Option<Lang>,
+    pieces: &mut Vec<Range<usize>>,
+) {
     let mut start = paragraph.start;
     let mut at = start;
     while at < paragraph.end {
@@ -133,7 +151,8 @@ impl Stop {
         while let Some(c) = chars.next() {
             let terminator = is_terminator(c);
             // A quote mark that stands before a word opens.
-            let opens = is_ambiguous_quote(c) && chars.peek().is_some_and(|next| next.is_alphanumeric());
+            let opens =
+                is_ambiguous_quote(c) && chars.peek().is_some_and(|next| next.is_alphanumeric());
             if !(terminator || is_closer(c) && !opens) {
                 break;
             }
@@ -157,7 +176,11 @@ impl Stop {
         let Some(first) = next.first else {
             return true;
         };
-        if matches!(first, ',' | ';' | ':' | '，' | '、' | '；' | '：' | '،' | '؛') || first.is_lowercase() {
+        if matches!(
+            first,
+            ',' | ';' | ':' | '，' | '、' | '；' | '：' | '،' | '؛'
+        ) || first.is_lowercase()
+        {
             return false;
         }
         if is_wide(self.mark) {
@@ -166,7 +189,9 @@ impl Stop {
         let uncased = first.is_alphabetic() && !first.is_uppercase();
         if !spaced {
             // "5.0", "example.org", "U.S": only marks that are no part of words end a sentence without a blank.
-            return !matches!(self.mark, '.' | '…') && first.is_alphabetic() && (first.is_uppercase() || uncased);
+            return !matches!(self.mark, '.' | '…')
+                && first.is_alphabetic()
+                && (first.is_uppercase() || uncased);
         }
         if next.dash && !first.is_uppercase() && !uncased {
             return false;
@@ -178,7 +203,14 @@ impl Stop {
     }
 
     /// The decision for one full stop with a blank behind it.
-    fn full_stop_breaks(&self, text: &str, start: usize, first: char, next: &Next<'_>, lang: Option<Lang>) -> bool {
+    fn full_stop_breaks(
+        &self,
+        text: &str,
+        start: usize,
+        first: char,
+        next: &Next<'_>,
+        lang: Option<Lang>,
+    ) -> bool {
         let before = &text[start..self.start];
         let word = last_word(before);
         let earlier = before[..before.len() - word.len()].trim_end();
@@ -187,12 +219,15 @@ impl Stop {
         if letters == 0 {
             let short = !word.is_empty() && word.len() <= 2;
             // "3. Oktober"; at the start of a line a number counts an item.
-            return !(short && (earlier.is_empty() || abbreviations::has_ordinal_dots(lang) && next.opener.is_none()));
+            return !(short
+                && (earlier.is_empty()
+                    || abbreviations::has_ordinal_dots(lang) && next.opener.is_none()));
         }
         let known = abbreviations::find(word, lang);
         let single = word.chars().count() == 1;
         if after_number && (single || known.is_some()) {
-            return !first.is_numeric() && before.chars().take(SHORTEST_BEFORE_SUFFIX).count() == SHORTEST_BEFORE_SUFFIX;
+            return !first.is_numeric()
+                && before.chars().take(SHORTEST_BEFORE_SUFFIX).count() == SHORTEST_BEFORE_SUFFIX;
         }
         match known {
             Some(Abbreviation::Prefix) => false,
@@ -254,12 +289,18 @@ fn is_attribution(rest: &str) -> bool {
     if rest.starts_with(|c: char| matches!(c, '\u{3041}'..='\u{309f}')) {
         return true;
     }
-    let Some((clause, _)) = rest.char_indices().take(REACH / 2).find(|(_, c)| is_wide(*c)) else {
+    let Some((clause, _)) = rest
+        .char_indices()
+        .take(REACH / 2)
+        .find(|(_, c)| is_wide(*c))
+    else {
         return false;
     };
     let clause = &rest[..clause];
     !clause.contains(['，', '：'])
-        && ["说", "說", "称", "稱", "表示", "指出", "强调", "強調", "道"].iter().any(|verb| clause.ends_with(verb))
+        && ["说", "說", "称", "稱", "表示", "指出", "强调", "強調", "道"]
+            .iter()
+            .any(|verb| clause.ends_with(verb))
 }
 
 /// The word that ends `text`, dots inside it included; no longer than [`REACH`] characters.
@@ -291,7 +332,9 @@ fn join_letterless(text: &str, pieces: Vec<Range<usize>>) -> Vec<Range<usize>> {
             continue;
         }
         match joined.last_mut() {
-            Some(last) if waiting.is_none() && !text[last.end..piece.start].contains('\n') => last.end = piece.end,
+            Some(last) if waiting.is_none() && !text[last.end..piece.start].contains('\n') => {
+                last.end = piece.end
+            }
             _ => {
                 waiting.get_or_insert(piece.start);
             }
@@ -314,7 +357,24 @@ fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
 }
 
 fn is_terminator(c: char) -> bool {
-    matches!(c, '.' | '!' | '?' | '…' | '؟' | '۔' | '।' | '॥' | '։' | '።' | '။' | '។' | '‼' | '⁇' | '⁈' | '⁉') || is_wide(c)
+    matches!(
+        c,
+        '.' | '!'
+            | '?'
+            | '…'
+            | '؟'
+            | '۔'
+            | '।'
+            | '॥'
+            | '։'
+            | '።'
+            | '။'
+            | '។'
+            | '‼'
+            | '⁇'
+            | '⁈'
+            | '⁉'
+    ) || is_wide(c)
 }
 
 /// Terminators of scripts written without blanks.
@@ -323,7 +383,11 @@ fn is_wide(c: char) -> bool {
 }
 
 fn is_closer(c: char) -> bool {
-    is_ambiguous_quote(c) || matches!(c, '”' | ')' | ']' | '}' | '」' | '』' | '】' | '）' | '》' | '〉' | '］' | '›')
+    is_ambiguous_quote(c)
+        || matches!(
+            c,
+            '”' | ')' | ']' | '}' | '」' | '』' | '】' | '）' | '》' | '〉' | '］' | '›'
+        )
 }
 
 /// Quotation marks that close in some languages, or at some places, and open in others.
@@ -332,7 +396,24 @@ fn is_ambiguous_quote(c: char) -> bool {
 }
 
 fn is_opener(c: char) -> bool {
-    is_ambiguous_quote(c) || matches!(c, '„' | '‚' | '(' | '[' | '{' | '「' | '『' | '【' | '（' | '《' | '〈' | '［' | '”' | '¿' | '¡')
+    is_ambiguous_quote(c)
+        || matches!(
+            c,
+            '„' | '‚'
+                | '('
+                | '['
+                | '{'
+                | '「'
+                | '『'
+                | '【'
+                | '（'
+                | '《'
+                | '〈'
+                | '［'
+                | '”'
+                | '¿'
+                | '¡'
+        )
 }
 
 fn is_dash(c: char) -> bool {
