@@ -4,9 +4,11 @@
 pub mod calibration;
 pub mod encoder;
 mod error;
+pub mod eval;
 pub mod head;
 pub mod input;
 pub mod labels;
+pub mod metrics;
 pub mod model;
 pub mod row;
 mod score;
