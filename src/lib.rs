@@ -5,6 +5,7 @@ pub mod calibration;
 pub mod encoder;
 mod error;
 pub mod eval;
+pub mod fit;
 pub mod head;
 pub mod input;
 pub mod labels;

@@ -1,7 +1,9 @@
 //! From texts to verdicts.
 
-use crate::calibration::sigmoid;
-use crate::encoder::Device;
+use ndarray::Array2;
+
+use crate::calibration::{Calibration, sigmoid};
+use crate::head::Head;
 use crate::model::Model;
 use crate::text::Lang;
 use crate::verdict::{Abstain, Coverage, Evidence, Label, Verdict};
@@ -67,7 +69,7 @@ impl Scorer {
     /// None that a sound build gives.
     #[cfg(feature = "embedded")]
     pub fn embedded() -> Result<Self> {
-        Self::new(Model::embedded(&Device::Cpu)?, Options::default())
+        Self::new(Model::embedded(&crate::encoder::Device::Cpu)?, Options::default())
     }
 
     /// The model that scores.
@@ -101,7 +103,8 @@ impl Scorer {
             .map(|article| {
                 let article = article?;
                 let means = means.next().ok_or(Error::EmptyArticle)?;
-                Ok(self.verdict(&article, &means))
+                let Self { model, options } = self;
+                Ok(verdict(&article, &means, model.head(), &model.manifest().calibration, options.alpha))
             })
             .collect()
     }
@@ -113,49 +116,48 @@ impl Scorer {
         }
         Ok(windowed)
     }
+}
 
-    fn verdict(&self, article: &Windowed, means: &ndarray::Array2<f32>) -> Verdict {
-        let head = self.model.head();
-        let calibration = &self.model.manifest().calibration;
-        let out = head.score(means);
-        let scale = head.scale / calibration.temperature;
-        let sentences: Vec<_> = article
-            .sentences
-            .iter()
-            .zip(out.tones.iter().zip(&out.weights))
-            .map(|(sentence, (&tone, &weight))| Evidence {
-                start: sentence.start,
-                end: sentence.end,
-                tone,
-                weight,
-                contribution: scale * weight * tone,
-            })
-            .collect();
-        let logit = out.logit / calibration.temperature;
-        let p_cooperative = sigmoid(logit);
-        let relevance = sigmoid(out.relevance_logit);
-        let abstain = if relevance < calibration.relevance_threshold {
-            Some(Abstain::NotDiplomatic)
-        } else if !calibration.is_certain(logit, self.options.alpha) {
-            Some(Abstain::Uncertain)
-        } else {
-            None
-        };
-        Verdict {
-            label: if p_cooperative >= 0.5 { Label::Cooperative } else { Label::Confrontational },
-            tone: out.tone,
-            p_cooperative,
-            relevance,
-            abstain,
-            lang: article.lang,
-            sentences,
-            logit,
-            bias: head.bias / calibration.temperature,
-            coverage: Coverage {
-                tokens: article.tokens,
-                tokens_scored: article.tokens_in_windows(),
-                windows: article.windows.len(),
-            },
-        }
+/// The verdict of `head` and `calibration` on an article with the mean token states of its sentences.
+pub(crate) fn verdict(article: &Windowed, means: &Array2<f32>, head: &Head, calibration: &Calibration, alpha: f32) -> Verdict {
+    let out = head.score(means);
+    let scale = head.scale / calibration.temperature;
+    let sentences: Vec<_> = article
+        .sentences
+        .iter()
+        .zip(out.tones.iter().zip(&out.weights))
+        .map(|(sentence, (&tone, &weight))| Evidence {
+            start: sentence.start,
+            end: sentence.end,
+            tone,
+            weight,
+            contribution: scale * weight * tone,
+        })
+        .collect();
+    let logit = out.logit / calibration.temperature;
+    let p_cooperative = sigmoid(logit);
+    let relevance = sigmoid(out.relevance_logit);
+    let abstain = if relevance < calibration.relevance_threshold {
+        Some(Abstain::NotDiplomatic)
+    } else if !calibration.is_certain(logit, alpha) {
+        Some(Abstain::Uncertain)
+    } else {
+        None
+    };
+    Verdict {
+        label: if logit >= 0.0 { Label::Cooperative } else { Label::Confrontational },
+        tone: out.tone,
+        p_cooperative,
+        relevance,
+        abstain,
+        lang: article.lang,
+        sentences,
+        logit,
+        bias: head.bias / calibration.temperature,
+        coverage: Coverage {
+            tokens: article.tokens,
+            tokens_scored: article.tokens_in_windows(),
+            windows: article.windows.len(),
+        },
     }
 }

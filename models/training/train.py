@@ -37,10 +37,10 @@ def windows_of(kind, path, args):
     """The windows file of one set, made once by the same Rust code that scores."""
     folder = args.output / "windows"
     folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"{kind}-{Path(path).parent.name}-{Path(path).stem}.jsonl"
+    out = folder / f"{kind or 'dev'}-{Path(path).parent.name}-{Path(path).stem}.jsonl"
     if not out.exists():
         rows = sets.SETS[kind](sets.read(args.data / path)) if kind else sets.read(args.data / path)
-        source = out.with_suffix(".rows")
+        source = out.with_suffix(".rows.jsonl")
         source.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
         partial = out.with_suffix(".partial")
         with open(partial, "wb") as f:
@@ -101,6 +101,23 @@ def evaluate(model, dev, pad_id, device):
     return report
 
 
+def make_plan(stage, recipe, rng, args):
+    """The batches of all epochs of a stage, and how many an epoch has (the last may be a part of one)."""
+    plan, sizes = [], []
+    for epoch in range(math.ceil(stage["epochs"])):
+        caps = stage["max_tokens"]
+        rows = []
+        for entry in stage["sets"]:
+            part = batches.read(windows_of(entry["kind"], entry["path"], args), caps[min(epoch, len(caps) - 1)])
+            for copy in range(entry.get("repeat", 1)):
+                rows += [r | {"group": f"{r['group']} {copy}"} if r.get("group") else r for r in part]
+        share = min(1.0, stage["epochs"] - epoch)
+        new = batches.batches(rows, recipe["batch_tokens"], recipe["batch_articles"], rng)
+        sizes.append(len(new))
+        plan += new[: round(share * len(new))]
+    return plan, min(sizes)
+
+
 def log(folder, **values):
     line = json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in values.items()})
     print(line, flush=True)
@@ -126,18 +143,8 @@ def main():
     for number, stage in enumerate(recipe["stage"]):
         if state and state["stage"] > number:
             continue
-        rows = []
-        for entry in stage["sets"]:
-            part = batches.read(windows_of(entry["kind"], entry["path"], args), recipe["max_tokens"])
-            for copy in range(entry.get("repeat", 1)):
-                rows += [r | {"group": f"{r['group']} {copy}"} if r.get("group") else r for r in part]
-        rng = random.Random(recipe["seed"] + number)
-        plan = [
-            b
-            for _ in range(stage["epochs"])
-            for b in batches.batches(rows, recipe["batch_tokens"], recipe["batch_articles"], rng)
-        ]
-        steps, per_epoch = len(plan), math.ceil(len(plan) / stage["epochs"])
+        plan, per_epoch = make_plan(stage, recipe, random.Random(recipe["seed"] + number), args)
+        steps = len(plan)
         optimiser = torch.optim.AdamW(parameter_groups(model, recipe, stage["lr"]))
         rates = [group["lr"] for group in optimiser.param_groups]
         done = 0
