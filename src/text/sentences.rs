@@ -90,7 +90,11 @@ fn is_wrapped(text: &str, block: &[Range<usize>]) -> bool {
 
 /// Whether `line` goes on with the sentence that `before` began.
 fn continues(before: &str, line: &str) -> bool {
-    before.ends_with(',') && line.starts_with(char::is_alphabetic)
+    let stray = |c: char| {
+        is_terminator(c) && c != '…' || matches!(c, ',' | ';' | ':' | ')' | '»' | '”' | '，' | '、')
+    };
+    line.starts_with(stray)
+        || before.ends_with(',') && line.starts_with(char::is_alphabetic)
         || line.starts_with(char::is_lowercase)
             && !ends_complete(before)
             && !before.ends_with([':', ';', '：', '；'])
