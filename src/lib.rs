@@ -1,2 +1,3 @@
+pub mod encoder;
 mod error;
 pub use error::{Error, Result};
