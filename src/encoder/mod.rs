@@ -7,6 +7,8 @@ mod bert;
 mod config;
 mod device;
 mod gguf;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod int8;
 mod stored;
 mod weights;
