@@ -173,6 +173,8 @@ fn mangled_gguf_do_not_panic() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     #[test]
     fn random_bytes_do_not_panic(bytes in proptest::collection::vec(0u8.., 0..400), gguf: bool) {
         let magic: &[u8] = if gguf { b"GGUF\x03\0\0\0" } else { b"" };

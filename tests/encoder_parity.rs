@@ -236,7 +236,14 @@ fn gguf_of_llama_cpp_equals_transformers() {
             .into_iter()
             .map(
                 |(name, tensor)| match name.contains("position_embeddings") {
-                    true => (llama_cpp_name(&name), tensor.narrow(0, first, 64).unwrap()),
+                    true => (
+                        llama_cpp_name(&name),
+                        tensor
+                            .narrow(0, first, 64)
+                            .unwrap()
+                            .force_contiguous()
+                            .unwrap(),
+                    ),
                     false => (llama_cpp_name(&name), tensor),
                 },
             )

@@ -142,7 +142,8 @@ impl Weights {
             self.error(entry.file, name, reason)
         })?;
         let columns = entry.shape.last().copied().unwrap_or(1);
-        let rows = entry.shape.iter().rev().skip(1).product();
+        let rows = entry.shape.iter().rev().skip(1);
+        let rows = rows.fold(1, |rows: usize, &count| rows.saturating_mul(count));
         let scales = (dtype == Dtype::I8)
             .then(|| self.vector(&format!("{name}.scale"), rows))
             .transpose()?;
