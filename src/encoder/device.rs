@@ -1,0 +1,100 @@
+//! Where the encoder runs.
+
+use crate::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// Where the encoder runs; `cpu`, `cuda`, `cuda:1`, `metal` or `metal:1` as text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Device {
+    /// The processor, all threads of rayon's global pool.
+    #[default]
+    Cpu,
+    /// The NVIDIA GPU of this number; needs the cargo feature `cuda`.
+    Cuda(usize),
+    /// The Apple GPU of this number; needs the cargo feature `metal`.
+    Metal(usize),
+}
+
+impl Device {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where this build lacks the cargo feature that the device needs, [`Error::Inference`] where
+    /// there is no such device.
+    pub fn open(&self) -> Result<candle_core::Device> {
+        let needs = |feature: &str| {
+            Err(Error::Argument(format!(
+                "device {self}: this build has no support for it; build with `--features {feature}`, or use device cpu"
+            )))
+        };
+        match *self {
+            Self::Cpu => Ok(candle_core::Device::Cpu),
+            Self::Cuda(_) if !cfg!(feature = "cuda") => needs("cuda"),
+            Self::Metal(_) if !cfg!(feature = "metal") => needs("metal"),
+            Self::Cuda(number) => Ok(candle_core::Device::new_cuda(number)?),
+            Self::Metal(number) => Ok(candle_core::Device::new_metal(number)?),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Metal(number) => write!(f, "metal:{number}"),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || {
+            Error::Argument(format!(
+                "device {text:?}: expected cpu, cuda, cuda:N, metal or metal:N"
+            ))
+        };
+        let (kind, number) = match text.split_once(':') {
+            Some((kind, number)) => (kind, Some(number.parse().map_err(|_| unknown())?)),
+            None => (text, None),
+        };
+        match (kind, number) {
+            ("cpu", None) => Ok(Self::Cpu),
+            ("cuda", number) => Ok(Self::Cuda(number.unwrap_or(0))),
+            ("metal", number) => Ok(Self::Metal(number.unwrap_or(0))),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        for (text, device) in [
+            ("cpu", Device::Cpu),
+            ("cuda", Device::Cuda(0)),
+            ("cuda:1", Device::Cuda(1)),
+            ("metal", Device::Metal(0)),
+        ] {
+            assert_eq!(text.parse::<Device>().unwrap(), device);
+            assert_eq!(device.to_string().parse::<Device>().unwrap(), device);
+        }
+        for text in ["", "gpu", "cpu:0", "cuda:", "cuda:x", "cuda:-1"] {
+            let message = text.parse::<Device>().unwrap_err().to_string();
+            assert!(message.contains("expected cpu"), "{message}");
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_missing_feature_is_named() {
+        let message = Device::Cuda(0).open().unwrap_err().to_string();
+        assert!(message.contains("--features cuda"), "{message}");
+    }
+}
