@@ -11,6 +11,7 @@ pub mod input;
 pub mod labels;
 pub mod metrics;
 pub mod model;
+pub mod pack;
 pub mod row;
 mod score;
 pub mod text;

@@ -74,6 +74,17 @@ impl Manifest {
         }
     }
 
+    /// Writes the manifest of a model folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join("detente.json");
+        let mut json = serde_json::to_vec(self).map_err(|e| Error::model(&path, e.to_string()))?;
+        json.push(b'\n');
+        write(&path, &json)
+    }
+
     /// Reads the manifest of a model folder; a plain encoder, which has none, gets the defaults.
     ///
     /// # Errors
@@ -108,6 +119,33 @@ pub struct Model {
     head: Head,
     trained: bool,
     weights_hash: String,
+    origin: Origin,
+}
+
+/// Where the files of a model are.
+enum Origin {
+    Folder(PathBuf),
+    #[cfg(feature = "embedded")]
+    Embedded,
+}
+
+/// The files of the default model that are part of the crate.
+#[cfg(feature = "embedded")]
+mod embedded {
+    macro_rules! file {
+        ($name:literal) => {
+            ($name, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/default/", $name)))
+        };
+    }
+
+    type File = (&'static str, &'static [u8]);
+
+    pub(super) const MANIFEST: File = file!("detente.json");
+    pub(super) const CONFIG: File = file!("config.json");
+    pub(super) const TOKENIZER: File = file!("tokenizer.json.gz");
+    pub(super) const ENCODER: File = file!("encoder.safetensors");
+    pub(super) const EMBEDDINGS: File = file!("embeddings.gguf");
+    pub(super) const HEAD: File = file!("head.safetensors");
 }
 
 impl Model {
@@ -137,7 +175,7 @@ impl Model {
         } else {
             None
         };
-        Self::assemble(manifest, open_tokenizer(folder)?, Box::new(encoder), head, hex(&hash.finalize()), folder)
+        Self::assemble(manifest, open_tokenizer(folder)?, Box::new(encoder), head, hex(&hash.finalize()), Origin::Folder(folder.to_owned()))
     }
 
     /// The model that is part of this crate (feature `embedded`).
@@ -146,26 +184,21 @@ impl Model {
     /// [`Error::Argument`] for a device that this build or machine does not have.
     #[cfg(feature = "embedded")]
     pub fn embedded(device: &Device) -> Result<Self> {
-        macro_rules! file {
-            ($name:literal) => {
-                include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/default/", $name))
-            };
-        }
-        let name = |file: &str| PathBuf::from("models/default").join(file);
-        let encoder_bytes: &'static [u8] = file!("encoder.safetensors");
-        let head_bytes: &'static [u8] = file!("head.safetensors");
-        let weights = Weights::from_static(&[("encoder.safetensors", encoder_bytes), ("embeddings.gguf", file!("embeddings.gguf"))])?;
+        use embedded::{CONFIG, EMBEDDINGS, ENCODER, HEAD, MANIFEST, TOKENIZER};
+        let path = |(name, _): (&str, _)| Path::new("models/default").join(name);
         let mut hash = Sha256::new();
-        hash.update(encoder_bytes);
-        hash.update(head_bytes);
-        let config = BertConfig::from_json(file!("config.json"), &name("config.json"))?;
+        hash.update(ENCODER.1);
+        hash.update(EMBEDDINGS.1);
+        hash.update(HEAD.1);
+        let weights = Weights::from_static(&[ENCODER, EMBEDDINGS])?;
+        let config = BertConfig::from_json(CONFIG.1, &path(CONFIG))?;
         Self::assemble(
-            Manifest::from_bytes(&name("detente.json"), file!("detente.json"))?,
-            Tokenizer::from_bytes(&name("tokenizer.json.gz"), file!("tokenizer.json.gz"))?,
+            Manifest::from_bytes(&path(MANIFEST), MANIFEST.1)?,
+            Tokenizer::from_bytes(&path(TOKENIZER), TOKENIZER.1)?,
             Box::new(Bert::new(&config, weights, device)?),
-            Some(Head::from_bytes(&name("head.safetensors"), head_bytes)?),
+            Some(Head::from_bytes(&path(HEAD), HEAD.1)?),
             hex(&hash.finalize()),
-            &name(""),
+            Origin::Embedded,
         )
     }
 
@@ -175,8 +208,13 @@ impl Model {
         encoder: Box<dyn Encoder>,
         head: Option<Head>,
         weights_hash: String,
-        folder: &Path,
+        origin: Origin,
     ) -> Result<Self> {
+        let folder = match &origin {
+            Origin::Folder(folder) => folder.as_path(),
+            #[cfg(feature = "embedded")]
+            Origin::Embedded => Path::new("models/default"),
+        };
         let trained = head.is_some();
         let head = head.unwrap_or_else(|| Head::untrained(encoder.hidden_size()));
         if head.hidden_size() != encoder.hidden_size() {
@@ -191,7 +229,7 @@ impl Model {
             let reason = format!("windows of {} tokens; the encoder takes 3 to {}", manifest.window, encoder.max_positions());
             return Err(Error::model(folder, reason));
         }
-        Ok(Self { manifest, tokenizer, encoder, head, trained, weights_hash })
+        Ok(Self { manifest, tokenizer, encoder, head, trained, weights_hash, origin })
     }
 
     /// Name, window size and calibration.
@@ -209,10 +247,11 @@ impl Model {
         self.trained
     }
 
-    /// The same model with another head and calibration.
+    /// The same model with another name, head and calibration.
     #[must_use]
-    pub fn with_head(mut self, head: Head, calibration: Calibration) -> Self {
+    pub fn with_head(mut self, id: &str, head: Head, calibration: Calibration) -> Self {
         self.head = head;
+        id.clone_into(&mut self.manifest.id);
         self.manifest.calibration = calibration;
         self.trained = true;
         self
@@ -226,6 +265,36 @@ impl Model {
             weights_hash: self.weights_hash.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+
+    /// Writes this model as a folder that [`Model::open`] reads: the files it came from, its head and its manifest.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file that cannot be read or written.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        match &self.origin {
+            Origin::Folder(from) => {
+                for entry in std::fs::read_dir(from).map_err(Error::io(from))? {
+                    let path = entry.map_err(Error::io(from))?.path();
+                    let to = folder.join(path.file_name().unwrap_or_default());
+                    let is_part = path.extension().is_some_and(|e| ["json", "gz", "safetensors", "gguf"].iter().any(|k| e == *k));
+                    // A hub cache holds links; what they point to is copied.
+                    if is_part && path.is_file() && path != to {
+                        std::fs::copy(&path, &to).map_err(Error::io(&path))?;
+                    }
+                }
+            }
+            #[cfg(feature = "embedded")]
+            Origin::Embedded => {
+                use embedded::{CONFIG, EMBEDDINGS, ENCODER, TOKENIZER};
+                for (name, bytes) in [CONFIG, EMBEDDINGS, ENCODER, TOKENIZER] {
+                    write(&folder.join(name), bytes)?;
+                }
+            }
+        }
+        write(&folder.join("head.safetensors"), &self.head.to_bytes()?)?;
+        self.manifest.write(folder)
     }
 
     /// Cuts a text into this model's windows.
@@ -280,6 +349,10 @@ impl Model {
         }
         Ok(sums)
     }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(Error::io(path))
 }
 
 fn hex(bytes: &[u8]) -> String {

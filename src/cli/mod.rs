@@ -1,7 +1,9 @@
 //! One module a command, and what they share.
 
 mod eval;
+mod figures;
 mod fit;
+mod labelled;
 mod pack;
 mod report;
 mod score;
