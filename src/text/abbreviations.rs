@@ -58,8 +58,8 @@ const TABLES: [Table; 10] = [
         langs: &["de"],
         prefixes: &["Dr", "Prof", "Hr", "Hrn", "Fr", "Frl", "St", "Str", "Nr", "Gen", "Dipl", "Ing", "z.B", "d.h", "u.a", "v.a",
             "i.d.R", "s.o", "sog", "vgl", "bzw", "ca", "ggf", "evtl", "inkl", "exkl", "insb", "einschl", "Abs", "zz", "zzt",
-            "o.g", "u.U", "gegr", "geb", "gest", "v.Chr", "n.Chr", "vs"],
-        others: &["Art", "Mio", "Mrd", "Tsd", "Jh", "Jan", "Feb", "Aug", "Sept", "Okt", "Nov", "Dez", "usw", "etc", "S", "Bd"],
+            "o.g", "u.U", "gegr", "geb", "gest", "v.Chr", "n.Chr", "vs", "Mio", "Mrd", "Tsd"],
+        others: &["Art", "Jh", "Jan", "Feb", "Aug", "Sept", "Okt", "Nov", "Dez", "usw", "etc", "S", "Bd"],
     },
     Table {
         langs: &["pl"],
