@@ -313,6 +313,13 @@ mod tests {
             "Reuters reported that the talks failed.",
             "Як повідомляв Укрінформ, сторони домовилися.",
             "Subscribers in both countries pay more.",
+            "Copyright rules divide the two sides.",
+            "Повне або часткове перемир'я обговорювали в Женеві.",
+            "Подписаться под заявлением отказались три страны.",
+            "Приєднуйтеся до санкцій, закликав президент.",
+            "Sigue en pie el acuerdo entre ambos países.",
+            "انضم إلى الاتحاد الأوروبي عام 2004.",
+            "识别风险引发各方关注。",
         ] {
             assert_eq!(
                 kept(text).concat(),

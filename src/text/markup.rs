@@ -160,8 +160,7 @@ impl<'a> Scanner<'a> {
         let body = &self.text[at + start.len()..];
         let len = body
             .find(|c: char| {
-                !(c.is_ascii_graphic()
-                    && !matches!(c, '"' | '<' | '>' | '[' | ']' | '{' | '}' | '|'))
+                !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '[' | ']' | '{' | '}' | '|')
             })
             .unwrap_or(body.len());
         // Punctuation at its end belongs to the sentence around it.

@@ -146,7 +146,8 @@ impl Stop {
             // "3. Oktober"; at the start of a line a number counts an item.
             return !(short
                 && (earlier.is_empty()
-                    || abbreviations::has_ordinal_dots(lang) && next.opener.is_none()));
+                    || next.opener.is_none()
+                        && abbreviations::is_ordinal_before(next.word, lang)));
         }
         let known = abbreviations::find(word, lang);
         let single = word.chars().count() == 1;
@@ -337,7 +338,7 @@ mod tests {
         );
         whole(
             "cs",
-            &["Např. Německo a tzv. Visegrádská čtyřka 21. Února."],
+            &["Např. Německo a tzv. Visegrádská čtyřka 21. února."],
         );
         whole(
             "",
@@ -361,6 +362,14 @@ mod tests {
             2
         );
         assert_eq!(pieces("en", "The answer is no. The talks ended.").len(), 2);
+        assert_eq!(
+            pieces("de", "Es geht um Nord Stream 2. Die Gespräche dauern an.").len(),
+            2
+        );
+        assert_eq!(
+            pieces("pl", "Chodzi o Nord Stream 2. Rozmowy trwają.").len(),
+            2
+        );
     }
 
     #[test]
