@@ -58,14 +58,14 @@ const TABLES: [Table; 10] = [
         langs: &["de"],
         prefixes: &["Dr", "Prof", "Hr", "Hrn", "Fr", "Frl", "St", "Str", "Nr", "Gen", "Dipl", "Ing", "z.B", "d.h", "u.a", "v.a",
             "i.d.R", "s.o", "sog", "vgl", "bzw", "ca", "ggf", "evtl", "inkl", "exkl", "insb", "einschl", "Abs", "zz", "zzt",
-            "o.g", "u.U", "gegr", "geb", "gest", "v.Chr", "n.Chr", "vs"],
-        others: &["Art", "Mio", "Mrd", "Tsd", "Jh", "Jan", "Feb", "Aug", "Sept", "Okt", "Nov", "Dez", "usw", "etc", "S", "Bd"],
+            "o.g", "u.U", "gegr", "geb", "gest", "v.Chr", "n.Chr", "vs", "Mio", "Mrd", "Tsd"],
+        others: &["Art", "Jh", "Jan", "Feb", "Aug", "Sept", "Okt", "Nov", "Dez", "usw", "etc", "S", "Bd"],
     },
     Table {
         langs: &["pl"],
         prefixes: &["dr", "prof", "gen", "płk", "ppłk", "mjr", "kpt", "por", "hab", "inż", "mgr", "ks", "bp", "abp", "kard",
             "św", "ul", "al", "pl", "os", "im", "tzw", "tzn", "np", "m.in", "ok", "ww", "red", "min", "pos", "sen", "płn", "płd",
-            "wsch", "zach", "wg", "zob", "por", "ś.p", "śp", "pt", "ds", "woj"],
+            "wsch", "zach", "wg", "zob", "por", "ś.p", "śp", "pt", "ds", "ws", "Wlk", "woj"],
         others: &["art", "ust", "pkt", "nr", "str", "tys", "mln", "mld", "proc", "godz", "itd", "itp", "r", "w", "ur", "zm", "rys"],
     },
     Table {
@@ -137,6 +137,13 @@ const STARTERS: [&str; 40] = [
     "Some",
 ];
 
+/// Words that begin a German sentence rather than follow an ordinal.
+#[rustfmt::skip]
+const GERMAN_STARTERS: [&str; 30] = [
+    "Der", "Die", "Das", "Den", "Dem", "Des", "Ein", "Eine", "Er", "Sie", "Es", "Wir", "Ich", "In", "Im", "Am", "An", "Auf", "Aus", "Bei",
+    "Für", "Mit", "Nach", "Und", "Aber", "Auch", "Doch", "Dabei", "Damit", "Zu",
+];
+
 /// Whether `word` (without its last full stop) abbreviates something in `lang`, and how.
 ///
 /// Where the language is unknown, the words of every language count.
@@ -178,13 +185,11 @@ fn is_capitalised(word: &str, entry: &str) -> bool {
     }
 }
 
-/// Whether `lang` writes ordinal numbers with a full stop ("3. Oktober").
-pub(super) fn has_ordinal_dots(lang: Option<Lang>) -> bool {
-    const LANGS: [&str; 20] = [
-        "de", "cs", "sk", "pl", "tr", "hr", "sr", "bs", "sl", "hu", "fi", "da", "no", "nb", "nn",
-        "et", "lv", "lt", "is", "az",
-    ];
-    lang.is_some_and(|lang| LANGS.contains(&lang.code()))
+/// Whether a number with a full stop is an ordinal before `word`, which has a capital: "3. Oktober".
+///
+/// German alone writes common nouns so; elsewhere the capital begins a sentence ("Nord Stream 2. Choć …").
+pub(super) fn is_ordinal_before(word: &str, lang: Option<Lang>) -> bool {
+    lang.is_some_and(|lang| lang.code() == "de") && !GERMAN_STARTERS.contains(&word)
 }
 
 /// Whether `word`, after an abbreviation such as "U.S.", begins a new sentence.

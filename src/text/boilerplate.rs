@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
+use super::lines::ends_complete;
 use super::phrases::{
     AGENCY_LINE, BRACKETED, CREDIT, HEADING, LABEL, PICTURE_WORD, PROMPT, READ_ALSO,
 };
-use super::sentences::ends_complete;
 
 /// No credit, prompt or headline in a list is longer, in characters.
 const LONGEST: usize = 240;
@@ -196,9 +196,12 @@ fn caption_credit(sentence: &str) -> Option<usize> {
             match mark {
                 "©" => Some(at),
                 ":" | "：" => {
-                    let word = before.trim_end().rsplit(' ').next()?;
+                    let word = before.trim_end().rsplit(char::is_whitespace).next()?;
                     let start = before.trim_end().len() - word.len();
-                    (start > 0 && PICTURE_WORD.is_match(&word.to_lowercase())).then_some(start)
+                    (start > 0
+                        && !credited.is_empty()
+                        && PICTURE_WORD.is_match(&word.to_lowercase()))
+                    .then_some(start)
                 }
                 _ => (before.ends_with(' ') && BRACKETED.is_match(&credited)).then_some(at),
             }
@@ -310,6 +313,13 @@ mod tests {
             "Reuters reported that the talks failed.",
             "Як повідомляв Укрінформ, сторони домовилися.",
             "Subscribers in both countries pay more.",
+            "Copyright rules divide the two sides.",
+            "Повне або часткове перемир'я обговорювали в Женеві.",
+            "Подписаться под заявлением отказались три страны.",
+            "Приєднуйтеся до санкцій, закликав президент.",
+            "Sigue en pie el acuerdo entre ambos países.",
+            "انضم إلى الاتحاد الأوروبي عام 2004.",
+            "识别风险引发各方关注。",
         ] {
             assert_eq!(
                 kept(text).concat(),

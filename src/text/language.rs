@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{Error, Result};
 
 /// How much of a text is looked at, in bytes: more does not change the answer.
-const SAMPLE: usize = 4096;
+const SAMPLE: usize = 2048;
 
 /// With fewer letters trigrams say nothing. An ideograph counts as [`IDEOGRAPH`] letters.
 const TOO_FEW_LETTERS: usize = 12;

@@ -7,6 +7,9 @@ mod abbreviations;
 mod boilerplate;
 mod clean;
 mod language;
+mod lines;
+mod marks;
+mod markup;
 mod phrases;
 mod sentences;
 
@@ -57,4 +60,85 @@ pub fn prepare(original: &str, lang: Option<Lang>) -> Prepared {
         })
         .collect();
     Prepared { lang, sentences }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARTICLE: &str = "/https%3A%2F%2Fs3.example%2Fa.jpg)\n<p>Лідери зустрілися / Колаж УНІАН, скріншоти</p>\n\n\
+        «Це&nbsp;дуже добре», - сказав міністр.\nПро це повідомляє МЗС.\nФото: Xinhua\n\n\
+        Вас також можуть зацікавити новини:\n\nІнша новина, - ISW\n\nЩе одна новина";
+
+    #[test]
+    fn tails_and_debris_are_gone_and_offsets_are_original() {
+        let prepared = prepare(ARTICLE, None);
+        assert_eq!(prepared.lang.map(Lang::code), Some("uk"));
+        let texts: Vec<_> = prepared.sentences.iter().map(|s| s.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "Лідери зустрілися",
+                "«Це дуже добре», - сказав міністр.",
+                "Про це повідомляє МЗС."
+            ]
+        );
+        let originals: Vec<_> = prepared
+            .sentences
+            .iter()
+            .map(|s| &ARTICLE[s.start..s.end])
+            .collect();
+        assert_eq!(
+            originals,
+            [
+                "Лідери зустрілися",
+                "«Це&nbsp;дуже добре», - сказав міністр.",
+                "Про це повідомляє МЗС."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_given_language_wins() {
+        let uk: Lang = "uk".parse().unwrap();
+        assert_eq!(prepare("The ministers met.", Some(uk)).lang, Some(uk));
+    }
+
+    #[test]
+    fn nothing_to_read_is_no_sentences() {
+        for text in [
+            "",
+            " \n\t",
+            "<p></p><br/>",
+            "&nbsp;<script>x()</script>",
+            "\u{feff}\u{200b}",
+        ] {
+            assert_eq!(prepare(text, None).sentences, [], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn long_and_degenerate_texts_take_linear_time() {
+        let times = 200_000;
+        for part in [
+            "<",
+            "<a b=\"",
+            "&",
+            "&amp;",
+            "[a](",
+            "\n",
+            "a\n",
+            ".",
+            ")",
+            ". ",
+            "a.",
+            "(фото ",
+            "я ",
+            "<!--",
+            "».",
+        ] {
+            let text = part.repeat(times);
+            assert!(prepare(&text, None).sentences.len() <= times);
+        }
+    }
 }

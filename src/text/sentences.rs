@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use super::Lang;
 use super::abbreviations::{self, Abbreviation};
+use super::lines::{paragraphs, trimmed};
+use super::marks::{is_ambiguous_quote, is_closer, is_dash, is_opener, is_terminator, is_wide};
 
 /// How far a decision looks back for the word before a full stop, or ahead for the next word, in characters.
 const REACH: usize = 24;
@@ -22,87 +24,6 @@ pub fn split(text: &str, lang: Option<Lang>) -> Vec<Range<usize>> {
         split_paragraph(text, paragraph, lang, &mut pieces);
     }
     join_letterless(text, pieces)
-}
-
-/// Lines of `text`, with hard-wrapped lines put together again.
-fn paragraphs(text: &str) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = Vec::new();
-    let mut block: Vec<Range<usize>> = Vec::new();
-    let mut at = 0;
-    for line in text.split('\n') {
-        let range = trimmed(text, at..at + line.len());
-        at += line.len() + 1;
-        if range.is_empty() {
-            join_wrapped(text, &mut block, &mut found);
-        } else {
-            block.push(range);
-        }
-    }
-    join_wrapped(text, &mut block, &mut found);
-    found
-}
-
-/// Moves the lines of one block (no blank line inside) to `found`, joining those that one paragraph was wrapped into.
-fn join_wrapped(text: &str, block: &mut Vec<Range<usize>>, found: &mut Vec<Range<usize>>) {
-    let wrapped = is_wrapped(text, block);
-    let mut open: Option<Range<usize>> = None;
-    for line in block.drain(..) {
-        match &mut open {
-            Some(before) if wrapped || continues(&text[before.clone()], &text[line.clone()]) => {
-                before.end = line.end
-            }
-            _ => found.extend(open.replace(line)),
-        }
-    }
-    found.extend(open);
-}
-
-/// Whether the lines look cut at one width: of similar length, mostly going on in the next.
-fn is_wrapped(text: &str, block: &[Range<usize>]) -> bool {
-    let Some((_, full)) = block.split_last().filter(|(_, full)| full.len() >= 3) else {
-        return false;
-    };
-    let width = |line: &Range<usize>| text[line.clone()].chars().take(200).count();
-    let widest = block.iter().map(width).max().unwrap_or(0);
-    let going_on = full
-        .iter()
-        .filter(|line| !ends_complete(&text[(*line).clone()]))
-        .count();
-    let starts = |test: fn(char) -> bool| {
-        let lines = block.iter().skip(1);
-        lines
-            .filter(|line| text[(*line).clone()].starts_with(test))
-            .count()
-    };
-    let cased = starts(|c| c.is_lowercase() || c.is_uppercase());
-    // Headlines in a list are of similar length too, but each begins with a capital.
-    let follow = if cased == 0 {
-        true
-    } else {
-        2 * starts(char::is_lowercase) >= cased
-    };
-    let narrow = if cased == 0 { 20..=60 } else { 45..=120 };
-    narrow.contains(&widest)
-        && full.iter().all(|line| 4 * width(line) >= 3 * widest)
-        && 2 * going_on >= full.len()
-        && follow
-}
-
-/// Whether `line` goes on with the sentence that `before` began.
-fn continues(before: &str, line: &str) -> bool {
-    let stray = |c: char| {
-        is_terminator(c) && c != '…' || matches!(c, ',' | ';' | ':' | ')' | '»' | '”' | '，' | '、')
-    };
-    line.starts_with(stray)
-        || before.ends_with(',') && line.starts_with(char::is_alphabetic)
-        || line.starts_with(char::is_lowercase)
-            && !ends_complete(before)
-            && !before.ends_with([':', ';', '：', '；'])
-}
-
-/// Whether a line ends as sentences do.
-pub(super) fn ends_complete(line: &str) -> bool {
-    line.trim_end_matches(is_closer).ends_with(is_terminator)
 }
 
 fn split_paragraph(
@@ -225,13 +146,16 @@ impl Stop {
             // "3. Oktober"; at the start of a line a number counts an item.
             return !(short
                 && (earlier.is_empty()
-                    || abbreviations::has_ordinal_dots(lang) && next.opener.is_none()));
+                    || next.opener.is_none()
+                        && abbreviations::is_ordinal_before(next.word, lang)));
         }
         let known = abbreviations::find(word, lang);
         let single = word.chars().count() == 1;
-        if after_number && (single || known.is_some()) {
-            return !first.is_numeric()
-                && before.chars().take(SHORTEST_BEFORE_SUFFIX).count() == SHORTEST_BEFORE_SUFFIX;
+        // "5 г." may end a sentence, but not one that has only begun.
+        if after_number && single && known.is_none() {
+            let begun =
+                before.chars().take(SHORTEST_BEFORE_SUFFIX).count() < SHORTEST_BEFORE_SUFFIX;
+            return !begun && !first.is_numeric();
         }
         match known {
             Some(Abbreviation::Prefix) => false,
@@ -354,72 +278,178 @@ fn join_letterless(text: &str, pieces: Vec<Range<usize>>) -> Vec<Range<usize>> {
     joined
 }
 
-fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
-    let part = &text[range.clone()];
-    let start = range.start + (part.len() - part.trim_start().len());
-    start..start + part.trim().len()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn is_terminator(c: char) -> bool {
-    matches!(
-        c,
-        '.' | '!'
-            | '?'
-            | '…'
-            | '؟'
-            | '۔'
-            | '।'
-            | '॥'
-            | '։'
-            | '።'
-            | '။'
-            | '។'
-            | '‼'
-            | '⁇'
-            | '⁈'
-            | '⁉'
-    ) || is_wide(c)
-}
+    fn pieces<'a>(lang: &str, text: &'a str) -> Vec<&'a str> {
+        let lang = (!lang.is_empty()).then(|| lang.parse().unwrap());
+        split(text, lang)
+            .into_iter()
+            .map(|range| &text[range])
+            .collect()
+    }
 
-/// Terminators of scripts written without blanks.
-fn is_wide(c: char) -> bool {
-    matches!(c, '。' | '！' | '？' | '｡' | '．')
-}
+    /// Each case is one sentence.
+    #[track_caller]
+    fn whole(lang: &str, cases: &[&str]) {
+        for text in cases {
+            assert_eq!(pieces(lang, text), [*text]);
+        }
+    }
 
-fn is_closer(c: char) -> bool {
-    is_ambiguous_quote(c)
-        || matches!(
-            c,
-            '”' | ')' | ']' | '}' | '」' | '』' | '】' | '）' | '》' | '〉' | '］' | '›'
-        )
-}
+    #[test]
+    fn abbreviations_do_not_end_sentences() {
+        whole(
+            "uk",
+            &[
+                "Це т. зв. Нормандський формат.",
+                "За ст. 5 договору.",
+                "Палац ім. Шевченка в м. Київ.",
+                "Понад 5 млн. грн. збитків.",
+            ],
+        );
+        whole(
+            "ru",
+            &[
+                "Его т. н. Республика на ул. Ленина.",
+                "Более 5 тыс. 300 человек.",
+                "В 2024 г. Путин приехал.",
+            ],
+        );
+        whole(
+            "en",
+            &[
+                "Mr. Blinken and Gen. Milley met Dr. Fauci.",
+                "The U.S. President on Oct. 7 spoke.",
+                "J. R. R. Tolkien.",
+            ],
+        );
+        whole(
+            "de",
+            &[
+                "Das gilt z. B. Frankreich und am 3. Oktober auch Dr. Merkel.",
+                "Rund 5 Mio. Euro und ca. 20 Staaten.",
+            ],
+        );
+        whole(
+            "pl",
+            &["Tzw. Trójkąt Weimarski, np. Francja i prof. Nowak."],
+        );
+        whole(
+            "cs",
+            &["Např. Německo a tzv. Visegrádská čtyřka 21. února."],
+        );
+        whole(
+            "",
+            &["А. Блінкен і В. В. Путін.", "Mr. Blinken та ім. Шевченка."],
+        );
+    }
 
-/// Quotation marks that close in some languages, or at some places, and open in others.
-fn is_ambiguous_quote(c: char) -> bool {
-    matches!(c, '"' | '\'' | '“' | '»' | '«' | '’' | '‘' | '‹')
-}
+    #[test]
+    fn an_abbreviation_may_end_a_sentence() {
+        assert_eq!(pieces("en", "He left the U.S. The talks ended.").len(), 2);
+        assert_eq!(
+            pieces("uk", "Збитки сягнули 5 млн. Переговори тривають.").len(),
+            2
+        );
+        assert_eq!(
+            pieces(
+                "ru",
+                "Договор был подписан в декабре 1991 г. Стороны его соблюдали."
+            )
+            .len(),
+            2
+        );
+        assert_eq!(pieces("en", "The answer is no. The talks ended.").len(), 2);
+        assert_eq!(
+            pieces("de", "Es geht um Nord Stream 2. Die Gespräche dauern an.").len(),
+            2
+        );
+        assert_eq!(
+            pieces("pl", "Chodzi o Nord Stream 2. Rozmowy trwają.").len(),
+            2
+        );
+    }
 
-fn is_opener(c: char) -> bool {
-    is_ambiguous_quote(c)
-        || matches!(
-            c,
-            '„' | '‚'
-                | '('
-                | '['
-                | '{'
-                | '「'
-                | '『'
-                | '【'
-                | '（'
-                | '《'
-                | '〈'
-                | '［'
-                | '”'
-                | '¿'
-                | '¡'
-        )
-}
+    #[test]
+    fn numbers_and_names_with_dots_stay_whole() {
+        whole(
+            "en",
+            &[
+                "It grew by 3.5 percent to 1.234.567 on example.org at 10.30 a.m. today.",
+                "Version 5.0 and No. 10.",
+            ],
+        );
+        assert_eq!(
+            pieces(
+                "uk",
+                "Зустріч відбулася в Пекіні. 17 січня лідери говорили."
+            ),
+            ["Зустріч відбулася в Пекіні.", "17 січня лідери говорили."]
+        );
+    }
 
-fn is_dash(c: char) -> bool {
-    matches!(c, '-' | '‐' | '‑' | '‒' | '–' | '—' | '―' | '•')
+    #[test]
+    fn quotes_close_before_and_attributions_stay() {
+        whole(
+            "uk",
+            &[
+                "«Це дуже добре!», - сказав Сі.",
+                "«Хто це зробив?» — запитав міністр.",
+                "„Чому?“ – запитав він.",
+            ],
+        );
+        assert_eq!(
+            pieces("uk", "«Добре. Дуже добре». Він пішов."),
+            ["«Добре.", "Дуже добре».", "Він пішов."]
+        );
+        assert_eq!(
+            pieces("en", "\"Go.\" \"No!\" (He left.) Then."),
+            ["\"Go.\"", "\"No!\"", "(He left.)", "Then."]
+        );
+        assert_eq!(pieces("de", "„Ja.“ Er ging."), ["„Ja.“", "Er ging."]);
+        assert_eq!(
+            pieces("zh", "“我们同意。”王毅说。会谈结束。"),
+            ["“我们同意。”王毅说。", "会谈结束。"]
+        );
+        assert_eq!(
+            pieces("ja", "「合意した。」と述べた。会談は終了。"),
+            ["「合意した。」と述べた。", "会談は終了。"]
+        );
+    }
+
+    #[test]
+    fn ellipses_go_on_before_lower_case() {
+        whole("ru", &["Он подумал... и согласился.", "Мы… не знаем."]);
+        assert_eq!(
+            pieces("ru", "Он ушёл… Потом вернулся..."),
+            ["Он ушёл…", "Потом вернулся..."]
+        );
+    }
+
+    #[test]
+    fn other_scripts_have_their_own_marks() {
+        assert_eq!(pieces("zh", "双方同意！会谈何时举行？下周。").len(), 3);
+        assert_eq!(
+            pieces("ar", "هل انتهت المحادثات؟ نعم. وقال الوزير ذلك.").len(),
+            3
+        );
+        assert_eq!(pieces("ur", "مذاکرات ختم ہوئے۔ وزیر چلے گئے۔").len(), 2);
+        assert_eq!(pieces("hi", "वार्ता समाप्त हुई। मंत्री चले गए।").len(), 2);
+    }
+
+    #[test]
+    fn what_has_no_letters_joins_its_neighbour() {
+        assert_eq!(
+            pieces("uk", "Перше.\n❓\nДруге. 2024."),
+            ["Перше.", "❓\nДруге. 2024."]
+        );
+        assert_eq!(
+            pieces("en", "1. Item one\n2. Item two"),
+            ["1. Item one", "2. Item two"]
+        );
+        whole("", &["...", "2024 – 2025", "слово ".repeat(1000).trim()]);
+        assert!(pieces("", " \n ").is_empty());
+    }
 }
