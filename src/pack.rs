@@ -58,5 +58,34 @@ fn write_tokenizer(from: &Path, to: &Path) -> Result<()> {
     File::open(&plain).and_then(|mut f| f.read_to_end(&mut json)).map_err(Error::io(&plain))?;
     let out = File::create(&packed).map_err(Error::io(&packed))?;
     let mut out = flate2::write::GzEncoder::new(out, flate2::Compression::best());
-    out.write_all(&json).and_then(|()| out.try_finish()).map_err(Error::io(&packed))
+    out.write_all(&minified(&json)).and_then(|()| out.try_finish()).map_err(Error::io(&packed))
+}
+
+/// JSON without the blanks between its tokens; the numbers keep their digits, which a parser and printer might not.
+fn minified(json: &[u8]) -> Vec<u8> {
+    let (mut in_string, mut escaped) = (false, false);
+    let mut out = Vec::with_capacity(json.len());
+    for &byte in json {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+        } else if byte.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = byte == b'"';
+        }
+        out.push(byte);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::minified;
+
+    #[test]
+    fn only_blanks_between_tokens_go() {
+        let json = br#"{ "a b" : [ 1.50 , "\\" , "say \"hi\" x" ] }"#;
+        assert_eq!(minified(json), br#"{"a b":[1.50,"\\","say \"hi\" x"]}"#);
+    }
 }

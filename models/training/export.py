@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
@@ -26,5 +25,5 @@ def export(model, base, folder):
     }
     save_file({n: t.detach().float().cpu().clone().contiguous() for n, t in tensors.items()}, folder / "head.safetensors")
     model.encoder.config.to_json_file(folder / "config.json")
-    shutil.copy(Path(base) / "tokenizer.json", folder)
+    shutil.copy(base / "tokenizer.json", folder)
     (folder / "detente.json").write_text(json.dumps({"format": 1, "id": "detente-base", "window": 256}, indent=2) + "\n")

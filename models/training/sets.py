@@ -34,7 +34,7 @@ def news(rows):
 
 
 def calibration(rows):
-    return [row(r) for r in rows if held_out(r["id"])]
+    return [row(r) for r in rows if held_out(r["id"]) and r.get("split") != "dev"]
 
 
 def written(rows):

@@ -15,6 +15,7 @@ import torch
 
 import batches
 import sets
+from base import resolve
 from export import export
 from model import Model, losses
 
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--base", required=True, help="Hugging Face folder or id of the base encoder (with tokenizer.json)")
+    p.add_argument("--base", required=True, help="folder (Hugging Face, or GGUF with tokenizer.json) or hub id of the base encoder")
     p.add_argument("--data", required=True, type=Path, help="folder that the paths of the recipe start from")
     p.add_argument("--output", required=True, type=Path, help="work folder; the model is written to its subfolder `model`")
     p.add_argument("--recipe", default=HERE / "recipe.toml", type=Path)
@@ -44,7 +45,7 @@ def windows_of(kind, path, args):
         source.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
         partial = out.with_suffix(".partial")
         with open(partial, "wb") as f:
-            subprocess.run([args.detente, "windows", "--model", args.base, str(source)], stdout=f, check=True)
+            subprocess.run([args.detente, "windows", "--model", str(args.base), str(source)], stdout=f, check=True)
         partial.rename(out)
         source.unlink()
     return out
@@ -129,9 +130,10 @@ def main():
     args = arguments()
     recipe = tomllib.loads(args.recipe.read_text())
     args.output.mkdir(parents=True, exist_ok=True)
+    args.base = resolve(args.base, args.output)
     torch.manual_seed(recipe["seed"])
     model = Model(args.base).to(args.device)
-    special = json.loads((Path(args.base) / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
+    special = json.loads((args.base / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
     special = {token["content"]: token["id"] for token in special}
     pad_id, mask_id = special["<pad>"], special["<mask>"]
 

@@ -35,8 +35,7 @@ pub fn quantize_rows(matrix: &Tensor) -> Result<(Vec<i8>, Vec<f32>)> {
     Ok((quantised, scales))
 }
 
-/// Writes an encoder in its stored form: the matrices of its layers as I8 with a tensor `<name>.scale`, position and
-/// type embeddings, biases and layer norms as F32. The word embedding table, which has a file of its own, and whatever
+/// Writes an encoder in its stored form: its matrices as I8 with a tensor `<name>.scale`, biases and layer norms as F32. The word embedding table, which has a file of its own, and whatever
 /// is no part of the encoder (a pooler, other heads) are left out.
 ///
 /// # Errors
@@ -44,15 +43,14 @@ pub fn quantize_rows(matrix: &Tensor) -> Result<(Vec<i8>, Vec<f32>)> {
 pub fn write_int8(weights: &Weights, path: &Path) -> Result<()> {
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for name in weights.names() {
-        let in_layer = name.starts_with("encoder.layer.");
-        let wanted = in_layer || name.starts_with("embeddings.");
+        let wanted = name.starts_with("encoder.layer.") || name.starts_with("embeddings.");
         // Scales of an encoder that is int8 already are written anew with their matrices; position_ids is a constant.
         if !wanted || name == TABLE || name.ends_with(".scale") || name.ends_with("position_ids") {
             continue;
         }
         let tensor = weights.tensor(name, &Device::Cpu)?;
         let shape = tensor.dims().to_vec();
-        if in_layer && shape.len() == 2 {
+        if shape.len() == 2 {
             let (numbers, scales) = quantize_rows(&tensor)?;
             let bytes = numbers.into_iter().map(i8::cast_unsigned).collect();
             let rows = vec![scales.len()];

@@ -1,0 +1,30 @@
+//! The default model's quality on data that cannot be shipped, against the floors that a new version must keep.
+
+#![cfg(feature = "embedded")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What `detente eval` says of a file beside the project; `None`, with a word why, where the file is not there.
+fn eval(file: &str, more: &[&str]) -> Option<Value> {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(file);
+    if !path.exists() {
+        eprintln!("skipped: {} is not there, its texts cannot be shipped", path.display());
+        return None;
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_detente"))
+        .args(["eval", "--format", "json"])
+        .arg(&path)
+        .args(more)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn at_least(report: &Value, pointer: &str, floor: f64) {
+    let value = report.pointer(pointer).and_then(Value::as_f64).unwrap();
+    assert!(value >= floor, "{pointer}: {value:.3} is under {floor}");
+}
