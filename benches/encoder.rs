@@ -52,7 +52,7 @@ fn random_weights() -> HashMap<String, Tensor> {
         let tensor = Tensor::randn(mean, 0.05, shape, &Candle::Cpu).unwrap();
         tensors.insert(name, tensor);
     };
-    let mut norm = |name: &str, add: &mut dyn FnMut(String, &[usize], f32)| {
+    let norm = |name: &str, add: &mut dyn FnMut(String, &[usize], f32)| {
         add(format!("{name}.LayerNorm.weight"), &[384], 1.0);
         add(format!("{name}.LayerNorm.bias"), &[384], 0.0);
     };
