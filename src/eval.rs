@@ -119,11 +119,18 @@ impl Evaluation {
         let spans: Vec<_> = verdict
             .sentences
             .iter()
-            .map(|e| Sentence { start: e.start, end: e.end, text: String::new() })
+            .map(|e| Sentence {
+                start: e.start,
+                end: e.end,
+                text: String::new(),
+            })
             .collect();
         for (evidence, tone) in verdict.sentences.iter().zip(labels.sentence_tones(&spans)) {
             if let Some(tone) = tone {
-                self.sentences.push((class(evidence.tone, NEUTRAL_SENTENCE), class(tone, f32::MIN_POSITIVE)));
+                self.sentences.push((
+                    class(evidence.tone, NEUTRAL_SENTENCE),
+                    class(tone, f32::MIN_POSITIVE),
+                ));
             }
         }
         let Some(label) = labels.binary() else { return };
@@ -133,9 +140,15 @@ impl Evaluation {
         };
         self.predictions.push(prediction);
         let lang = verdict.lang.map_or("?", |l| l.code());
-        self.by_language.entry(lang.to_owned()).or_default().push(prediction);
+        self.by_language
+            .entry(lang.to_owned())
+            .or_default()
+            .push(prediction);
         if let Some(kind) = &labels.kind {
-            self.by_kind.entry(kind.clone()).or_default().push(prediction);
+            self.by_kind
+                .entry(kind.clone())
+                .or_default()
+                .push(prediction);
         }
         if let (Some("pair"), Some(group)) = (labels.kind.as_deref(), &labels.group) {
             *self.groups.entry(group.clone()).or_insert(true) &= verdict.label == label;
@@ -148,7 +161,12 @@ impl Evaluation {
 
     /// The figures of everything added.
     pub fn report(&self) -> Report {
-        let by = |groups: &BTreeMap<String, Vec<Prediction>>| groups.iter().map(|(k, v)| (k.clone(), figures(v))).collect();
+        let by = |groups: &BTreeMap<String, Vec<Prediction>>| {
+            groups
+                .iter()
+                .map(|(k, v)| (k.clone(), figures(v)))
+                .collect()
+        };
         Report {
             overall: figures(&self.predictions),
             languages: by(&self.by_language),
@@ -170,13 +188,22 @@ impl Evaluation {
                     accuracy: metrics::accuracy_at_coverage(&self.predictions, coverage),
                 })
                 .collect(),
-            conformal: self.certain.iter().zip(ALPHAS).map(|(rows, alpha)| conformal(rows, alpha)).collect(),
+            conformal: self
+                .certain
+                .iter()
+                .zip(ALPHAS)
+                .map(|(rows, alpha)| conformal(rows, alpha))
+                .collect(),
         }
     }
 }
 
 fn conformal(rows: &[(bool, Prediction)], alpha: f32) -> Conformal {
-    let certain: Vec<_> = rows.iter().filter(|(certain, _)| *certain).map(|(_, p)| *p).collect();
+    let certain: Vec<_> = rows
+        .iter()
+        .filter(|(certain, _)| *certain)
+        .map(|(_, p)| *p)
+        .collect();
     Conformal {
         alpha,
         certain: metrics::share(rows.iter().map(|(certain, _)| *certain)),

@@ -74,10 +74,23 @@ pub struct Fitted {
 ///
 /// # Errors
 /// [`Error::Argument`] for fewer than two examples with a label a fold, or labels of one kind only.
-pub fn fit(head: &Head, calibration: &Calibration, examples: &[Example], options: &FitOptions) -> Result<Fitted> {
+pub fn fit(
+    head: &Head,
+    calibration: &Calibration,
+    examples: &[Example],
+    options: &FitOptions,
+) -> Result<Fitted> {
     let folds = options.folds.max(2);
-    let labelled = |label| examples.iter().filter(|e| e.labels.binary() == Some(label)).count();
-    let (plus, minus) = (labelled(Label::Cooperative), labelled(Label::Confrontational));
+    let labelled = |label| {
+        examples
+            .iter()
+            .filter(|e| e.labels.binary() == Some(label))
+            .count()
+    };
+    let (plus, minus) = (
+        labelled(Label::Cooperative),
+        labelled(Label::Confrontational),
+    );
     if plus < folds || minus < folds {
         return Err(Error::Argument(format!(
             "{plus} cooperative and {minus} confrontational articles; {folds} folds need at least {folds} of each"
@@ -89,7 +102,11 @@ pub fn fit(head: &Head, calibration: &Calibration, examples: &[Example], options
     for &penalty in &options.penalties {
         let mut heads = Vec::with_capacity(folds);
         for fold in 0..folds {
-            let seen: Vec<usize> = all.iter().copied().filter(|&i| fold_of[i] != fold).collect();
+            let seen: Vec<usize> = all
+                .iter()
+                .copied()
+                .filter(|&i| fold_of[i] != fold)
+                .collect();
             heads.push(train(head, examples, &seen, penalty, options)?);
         }
         let loss = unseen_loss(&heads, examples, &fold_of);
@@ -97,11 +114,14 @@ pub fn fit(head: &Head, calibration: &Calibration, examples: &[Example], options
             best = Some((loss, penalty, heads));
         }
     }
-    let (_, penalty, heads) = best.ok_or_else(|| Error::Argument("no penalty to choose from".into()))?;
+    let (_, penalty, heads) =
+        best.ok_or_else(|| Error::Argument("no penalty to choose from".into()))?;
 
     let observe = |keep: &dyn Fn(usize) -> bool| {
         let kept = all.iter().copied().filter(|&i| keep(i));
-        let seen: Vec<Observation> = kept.map(|i| observation(&heads[fold_of[i]], &examples[i])).collect();
+        let seen: Vec<Observation> = kept
+            .map(|i| observation(&heads[fold_of[i]], &examples[i]))
+            .collect();
         Calibration::fit(&seen, options.max_lost)
     };
     let mut after = Evaluation::default();
@@ -109,7 +129,13 @@ pub fn fit(head: &Head, calibration: &Calibration, examples: &[Example], options
         // Judged with a calibration that has not seen the fold either.
         let calibration = observe(&|i| fold_of[i] != fold);
         for &i in all.iter().filter(|&&i| fold_of[i] == fold) {
-            evaluate(&mut after, &heads[fold], &calibration, &examples[i], options.alpha);
+            evaluate(
+                &mut after,
+                &heads[fold],
+                &calibration,
+                &examples[i],
+                options.alpha,
+            );
         }
     }
     Ok(Fitted {
@@ -138,9 +164,17 @@ pub fn report(head: &Head, calibration: &Calibration, examples: &[Example], alph
     evaluation.report()
 }
 
-fn evaluate(evaluation: &mut Evaluation, head: &Head, calibration: &Calibration, example: &Example, alpha: f32) {
+fn evaluate(
+    evaluation: &mut Evaluation,
+    head: &Head,
+    calibration: &Calibration,
+    example: &Example,
+    alpha: f32,
+) {
     let verdict = verdict(&example.article, &example.means, head, calibration, alpha);
-    evaluation.add(&example.labels, &verdict, |alpha| calibration.is_certain(verdict.logit, alpha));
+    evaluation.add(&example.labels, &verdict, |alpha| {
+        calibration.is_certain(verdict.logit, alpha)
+    });
 }
 
 fn observation(head: &Head, example: &Example) -> Observation {
@@ -176,12 +210,20 @@ fn assign_folds(examples: &[Example], folds: usize) -> Vec<usize> {
 /// Negative log likelihood of labels and relevance, each article judged by the head of its fold.
 fn unseen_loss(heads: &[Head], examples: &[Example], fold_of: &[usize]) -> f64 {
     let softplus = |x: f32| f64::from(x.max(0.0) + (-x.abs()).exp().ln_1p());
-    let observed: Vec<_> = examples.iter().zip(fold_of).map(|(e, &fold)| observation(&heads[fold], e)).collect();
+    let observed: Vec<_> = examples
+        .iter()
+        .zip(fold_of)
+        .map(|(e, &fold)| observation(&heads[fold], e))
+        .collect();
     // Compared at its best temperature: overconfidence is mended by calibration, not by the choice of the penalty.
     let temperature = Calibration::fit(&observed, 1.0).temperature;
     let tone = observed.iter().filter_map(|o| {
         let logit = o.logit / temperature;
-        Some(softplus(if o.label? == Label::Cooperative { -logit } else { logit }))
+        Some(softplus(if o.label? == Label::Cooperative {
+            -logit
+        } else {
+            logit
+        }))
     });
     let relevance = examples.iter().zip(fold_of).filter_map(|(e, &fold)| {
         let logit = heads[fold].score(&e.means).relevance_logit;
@@ -227,10 +269,19 @@ struct Target {
 }
 
 impl Target {
-    fn new(values: Vec<Option<f32>>, shape: impl Into<candle_core::Shape> + Clone) -> candle_core::Result<Self> {
+    fn new(
+        values: Vec<Option<f32>>,
+        shape: impl Into<candle_core::Shape> + Clone,
+    ) -> candle_core::Result<Self> {
         let known = values.iter().flatten().count().max(1) as f32;
-        let weight = values.iter().map(|v| if v.is_some() { 1.0 / known } else { 0.0 }).collect::<Vec<_>>();
-        let value = values.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
+        let weight = values
+            .iter()
+            .map(|v| if v.is_some() { 1.0 / known } else { 0.0 })
+            .collect::<Vec<_>>();
+        let value = values
+            .into_iter()
+            .map(Option::unwrap_or_default)
+            .collect::<Vec<_>>();
         Ok(Self {
             value: Tensor::from_vec(value, shape.clone(), &Device::Cpu)?,
             weight: Tensor::from_vec(weight, shape, &Device::Cpu)?,
@@ -252,7 +303,11 @@ impl Target {
 impl Batch {
     fn new(examples: &[Example], chosen: &[usize], hidden: usize) -> candle_core::Result<Self> {
         let articles = chosen.len();
-        let longest = chosen.iter().map(|&i| examples[i].means.nrows()).max().unwrap_or(0);
+        let longest = chosen
+            .iter()
+            .map(|&i| examples[i].means.nrows())
+            .max()
+            .unwrap_or(0);
         let rows = articles * longest;
         let mut vectors = vec![0f32; rows * hidden];
         let mut place = vec![0f32; rows * 2];
@@ -260,18 +315,28 @@ impl Batch {
         let mut sentence_tone = vec![None; rows];
         for (article, &i) in chosen.iter().enumerate() {
             let normal = normalise(&examples[i].means);
-            let tones = examples[i].labels.sentence_tones(&examples[i].article.sentences);
+            let tones = examples[i]
+                .labels
+                .sentence_tones(&examples[i].article.sentences);
             for (index, (row, tone)) in normal.rows().into_iter().zip(tones).enumerate() {
                 let at = article * longest + index;
-                vectors[at * hidden..(at + 1) * hidden].iter_mut().zip(row).for_each(|(to, from)| *to = *from);
+                vectors[at * hidden..(at + 1) * hidden]
+                    .iter_mut()
+                    .zip(row)
+                    .for_each(|(to, from)| *to = *from);
                 place[at * 2] = position_feature(index);
                 place[at * 2 + 1] = f32::from(u8::from(index == 0));
                 padding[at] = 0.0;
                 sentence_tone[at] = tone.map(|t| t / 2.0);
             }
         }
-        let labels = |value: fn(&Labels) -> Option<f32>| chosen.iter().map(|&i| value(&examples[i].labels)).collect();
-        let lean = labels(|l| l.binary().map(|b| f32::from(u8::from(b == Label::Cooperative))));
+        let labels = |value: fn(&Labels) -> Option<f32>| {
+            chosen.iter().map(|&i| value(&examples[i].labels)).collect()
+        };
+        let lean = labels(|l| {
+            l.binary()
+                .map(|b| f32::from(u8::from(b == Label::Cooperative)))
+        });
         let tone = labels(|l| l.tone.filter(|_| l.rel != Some(0)).map(|t| t / 2.0));
         let relevant = labels(|l| l.rel.map(|r| f32::from(u8::from(r > 0))));
         Ok(Self {
@@ -287,13 +352,23 @@ impl Batch {
 }
 
 /// Fits the head on the chosen examples; a penalty of infinity gives `start` back.
-fn train(start: &Head, examples: &[Example], chosen: &[usize], penalty: f32, options: &FitOptions) -> Result<Head> {
+fn train(
+    start: &Head,
+    examples: &[Example],
+    chosen: &[usize],
+    penalty: f32,
+    options: &FitOptions,
+) -> Result<Head> {
     if penalty.is_infinite() {
         return Ok(start.clone());
     }
     let batch = Batch::new(examples, chosen, start.hidden_size())?;
     let variables = Variables::new(start)?;
-    let origin = variables.vectors().map(|v| v.as_tensor().copy()).into_iter().collect::<candle_core::Result<Vec<_>>>()?;
+    let origin = variables
+        .vectors()
+        .map(|v| v.as_tensor().copy())
+        .into_iter()
+        .collect::<candle_core::Result<Vec<_>>>()?;
     let parameters = ParamsAdamW {
         lr: options.learning_rate,
         weight_decay: 0.0,
@@ -301,7 +376,8 @@ fn train(start: &Head, examples: &[Example], chosen: &[usize], penalty: f32, opt
     };
     let mut optimiser = AdamW::new(variables.all(), parameters)?;
     for step in 0..options.steps {
-        optimiser.set_learning_rate(options.learning_rate * (1.0 - step as f64 / options.steps as f64));
+        optimiser
+            .set_learning_rate(options.learning_rate * (1.0 - step as f64 / options.steps as f64));
         let mut loss = variables.loss(&batch)?;
         for (vector, origin) in variables.vectors().iter().zip(&origin) {
             let distance = (vector.as_tensor() - origin)?.sqr()?.sum_all()?;
@@ -332,7 +408,13 @@ impl Variables {
     }
 
     fn all(&self) -> Vec<Var> {
-        let scalars = [&self.tone_bias, &self.place, &self.log_scale, &self.bias, &self.relevance_bias];
+        let scalars = [
+            &self.tone_bias,
+            &self.place,
+            &self.log_scale,
+            &self.bias,
+            &self.relevance_bias,
+        ];
         self.vectors().into_iter().chain(scalars).cloned().collect()
     }
 
@@ -340,18 +422,28 @@ impl Variables {
     fn loss(&self, batch: &Batch) -> candle_core::Result<Tensor> {
         let (articles, longest) = batch.padding.dims2()?;
         let shape = (articles, longest);
-        let tones = batch.vectors.matmul(&self.tone)?.broadcast_add(&self.tone_bias)?.tanh()?.reshape(shape)?;
-        let energy = (batch.vectors.matmul(&self.attention)? + batch.place.matmul(&self.place)?)?.reshape(shape)?;
+        let tones = batch
+            .vectors
+            .matmul(&self.tone)?
+            .broadcast_add(&self.tone_bias)?
+            .tanh()?
+            .reshape(shape)?;
+        let energy = (batch.vectors.matmul(&self.attention)? + batch.place.matmul(&self.place)?)?
+            .reshape(shape)?;
         let energy = (energy + &batch.padding)?;
         let top = energy.max_keepdim(1)?.detach();
         let exp = energy.broadcast_sub(&top)?.exp()?;
         let weights = exp.broadcast_div(&exp.sum_keepdim(1)?)?;
         let tone = (&weights * &tones)?.sum(1)?;
         let scale = self.log_scale.exp()?.reshape(1)?;
-        let logit = tone.broadcast_mul(&scale)?.broadcast_add(&self.bias.reshape(1)?)?;
+        let logit = tone
+            .broadcast_mul(&scale)?
+            .broadcast_add(&self.bias.reshape(1)?)?;
         // r · Σ aᵢ vᵢ = Σ aᵢ (r · vᵢ)
         let relevances = batch.vectors.matmul(&self.relevance)?.reshape(shape)?;
-        let relevance = (&weights * relevances)?.sum(1)?.broadcast_add(&self.relevance_bias.reshape(1)?)?;
+        let relevance = (&weights * relevances)?
+            .sum(1)?
+            .broadcast_add(&self.relevance_bias.reshape(1)?)?;
         let loss = batch.lean.cross_entropy(&logit)?;
         let loss = (loss + (batch.tone.squared_error(&tone)? * TONE_WEIGHT)?)?;
         let loss = (loss + (batch.relevant.cross_entropy(&relevance)? * RELEVANCE_WEIGHT)?)?;

@@ -110,28 +110,50 @@ impl Head {
     /// # Errors
     /// [`Error::Model`] for a broken file, [`Error::Tensor`] for a tensor that is missing or of another shape.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|e| Error::model(path, format!("not a safetensors file ({e}); copy or train it again")))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| {
+            Error::model(
+                path,
+                format!("not a safetensors file ({e}); copy or train it again"),
+            )
+        })?;
         let error = |tensor: &str, reason: String| Error::Tensor {
             path: path.to_owned(),
             tensor: tensor.to_owned(),
             reason,
         };
         let vector = |name: &str| {
-            let view = file
-                .tensor(name)
-                .map_err(|_| error(name, "missing; this is not the head of a detente model".into()))?;
+            let view = file.tensor(name).map_err(|_| {
+                error(
+                    name,
+                    "missing; this is not the head of a detente model".into(),
+                )
+            })?;
             if view.dtype() != Dtype::F32 || view.shape().len() != 1 {
-                return Err(error(name, format!("expected a vector of F32, found {:?} {:?}", view.shape(), view.dtype())));
+                return Err(error(
+                    name,
+                    format!(
+                        "expected a vector of F32, found {:?} {:?}",
+                        view.shape(),
+                        view.dtype()
+                    ),
+                ));
             }
-            let values = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+            let values = view
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b));
             Ok(values.collect::<Array1<f32>>())
         };
         let scalar = |name: &str| {
             let values = vector(name)?;
             match values.as_slice() {
                 Some(&[value]) => Ok(value),
-                _ => Err(error(name, format!("expected one value, found {}", values.len()))),
+                _ => Err(error(
+                    name,
+                    format!("expected one value, found {}", values.len()),
+                )),
             }
         };
         let head = Self {
@@ -145,9 +167,18 @@ impl Head {
             relevance: vector("relevance.weight")?,
             relevance_bias: scalar("relevance.bias")?,
         };
-        for (name, length) in [("attention.weight", head.attention.len()), ("relevance.weight", head.relevance.len())] {
+        for (name, length) in [
+            ("attention.weight", head.attention.len()),
+            ("relevance.weight", head.relevance.len()),
+        ] {
             if length != head.hidden_size() {
-                return Err(error(name, format!("has {length} values, tone.weight has {}", head.hidden_size())));
+                return Err(error(
+                    name,
+                    format!(
+                        "has {length} values, tone.weight has {}",
+                        head.hidden_size()
+                    ),
+                ));
             }
         }
         Ok(head)
@@ -155,7 +186,12 @@ impl Head {
 
     /// The head as a safetensors file, as [`Head::from_bytes`] reads it.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let bytes = |values: ArrayView1<f32>| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let bytes = |values: ArrayView1<f32>| {
+            values
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect::<Vec<u8>>()
+        };
         let one = |value: f32| value.to_le_bytes().to_vec();
         let tensors = [
             ("tone.weight", bytes(self.tone.view())),
@@ -209,7 +245,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn head(hidden: usize, seed: u64) -> Head {
-        let value = |i: usize, k: u64| (((i as u64 * 7919 + k * 104_729 + seed * 31) % 1000) as f32 / 1000.0 - 0.5) * 2.0;
+        let value = |i: usize, k: u64| {
+            (((i as u64 * 7919 + k * 104_729 + seed * 31) % 1000) as f32 / 1000.0 - 0.5) * 2.0
+        };
         Head {
             tone: Array1::from_shape_fn(hidden, |i| value(i, 1)),
             attention: Array1::from_shape_fn(hidden, |i| value(i, 2)),
@@ -248,6 +286,9 @@ mod tests {
         let path = Path::new("head.safetensors");
         let bytes = head.to_bytes().unwrap();
         assert_eq!(Head::from_bytes(path, &bytes).unwrap(), head);
-        assert!(matches!(Head::from_bytes(path, &bytes[..40]), Err(Error::Model { .. })));
+        assert!(matches!(
+            Head::from_bytes(path, &bytes[..40]),
+            Err(Error::Model { .. })
+        ));
     }
 }

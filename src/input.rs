@@ -50,8 +50,8 @@ pub type Articles = Box<dyn Iterator<Item = Result<Article>>>;
 
 /// Opens a file, a folder or standard input.
 ///
-/// `.txt` is one article; `.jsonl`, `.ndjson` and `.json` hold one JSON object a line; a folder gives its files of these
-/// kinds, subfolders included, in the order of their names. Standard input is JSON Lines where its first byte that is
+/// `.txt` is one article; `.jsonl`, `.ndjson` and `.json` hold one JSON object a line; a folder gives its `.txt` files,
+/// subfolders included, in the order of their names. Standard input is JSON Lines where its first byte that is
 /// not blank is `{`, else one article.
 ///
 /// # Errors
@@ -69,7 +69,11 @@ pub fn open(path: &Path, columns: &Columns) -> Result<Articles> {
         Some(Kind::Text) => Ok(text_file(path)),
         Some(Kind::JsonLines) => {
             let file = File::open(path).map_err(Error::io(path))?;
-            Ok(Box::new(JsonLines::new(path, BufReader::new(file), columns)))
+            Ok(Box::new(JsonLines::new(
+                path,
+                BufReader::new(file),
+                columns,
+            )))
         }
         None => Err(Error::Argument(format!(
             "{}: cannot tell how to read this file; name it .txt (one article) or .jsonl (one JSON object a line)",
@@ -131,7 +135,10 @@ fn folder(path: &Path, columns: &Columns) -> Result<Articles> {
         }
     }
     if files.is_empty() {
-        return Err(Error::Argument(format!("{}: no .txt files in this folder", path.display())));
+        return Err(Error::Argument(format!(
+            "{}: no .txt files in this folder",
+            path.display()
+        )));
     }
     files.sort();
     let columns = columns.clone();
@@ -150,8 +157,12 @@ fn text_file(path: &Path) -> Articles {
 }
 
 fn whole_text(path: &Path, bytes: Vec<u8>) -> Result<Article> {
-    let text = String::from_utf8(bytes).map_err(|e| row_error(path, 1, invalid_utf8(&e.utf8_error())))?;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let text =
+        String::from_utf8(bytes).map_err(|e| row_error(path, 1, invalid_utf8(&e.utf8_error())))?;
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
     Ok(Article {
         text,
         lang: None,
@@ -205,20 +216,30 @@ impl<R: BufRead> JsonLines<R> {
             Some(Value::String(text)) => text.clone(),
             Some(other) => {
                 let kind = kind_of(other);
-                return Err(error(format!("column `{}` holds {kind}, not a text", self.columns.text)));
+                return Err(error(format!(
+                    "column `{}` holds {kind}, not a text",
+                    self.columns.text
+                )));
             }
             None => {
                 let names: Vec<_> = columns.keys().map(String::as_str).collect();
                 return Err(error(format!(
                     "no column `{}`; the row has {}; name the right one with --text-column",
                     self.columns.text,
-                    if names.is_empty() { "none".into() } else { names.join(", ") },
+                    if names.is_empty() {
+                        "none".into()
+                    } else {
+                        names.join(", ")
+                    },
                 )));
             }
         };
         Ok(Article {
             text,
-            lang: columns.get("lang").and_then(Value::as_str).and_then(|l| l.parse().ok()),
+            lang: columns
+                .get("lang")
+                .and_then(Value::as_str)
+                .and_then(|l| l.parse().ok()),
             columns,
             path: self.path.clone(),
             row: self.row,
@@ -268,7 +289,11 @@ impl Article {
 
     /// The article's id: its column of that name, else `file:row`.
     pub fn id(&self, columns: &Columns) -> String {
-        match self.columns.get(&columns.id).or_else(|| self.columns.get("id")) {
+        match self
+            .columns
+            .get(&columns.id)
+            .or_else(|| self.columns.get("id"))
+        {
             Some(Value::String(id)) => id.clone(),
             Some(Value::Null) | None => format!("{}:{}", self.path.display(), self.row),
             Some(other) => other.to_string(),
@@ -287,12 +312,27 @@ mod tests {
     #[test]
     fn a_bad_row_names_its_line_and_the_next_one_is_read() {
         let rows = rows(b"{\"text\":\"a\"}\n\nnot json\n{\"body\":\"b\"}\n{\"text\":7}\n\xff\n{\"text\":\"c\",\"lang\":\"uk\"}");
-        let texts: Vec<_> = rows.iter().map(|r| r.as_ref().map(|a| a.text.as_str()).ok()).collect();
+        let texts: Vec<_> = rows
+            .iter()
+            .map(|r| r.as_ref().map(|a| a.text.as_str()).ok())
+            .collect();
         assert_eq!(texts, [Some("a"), None, None, None, None, Some("c")]);
-        let messages: Vec<_> = rows.iter().filter_map(|r| r.as_ref().err().map(ToString::to_string)).collect();
-        assert!(messages[0].starts_with("in.jsonl, row 3: not a JSON object"), "{messages:?}");
-        assert!(messages[1].contains("row 4: no column `text`; the row has body"), "{messages:?}");
-        assert!(messages[2].contains("row 5: column `text` holds a number"), "{messages:?}");
+        let messages: Vec<_> = rows
+            .iter()
+            .filter_map(|r| r.as_ref().err().map(ToString::to_string))
+            .collect();
+        assert!(
+            messages[0].starts_with("in.jsonl, row 3: not a JSON object"),
+            "{messages:?}"
+        );
+        assert!(
+            messages[1].contains("row 4: no column `text`; the row has body"),
+            "{messages:?}"
+        );
+        assert!(
+            messages[2].contains("row 5: column `text` holds a number"),
+            "{messages:?}"
+        );
         assert!(messages[3].contains("row 6: not UTF-8"), "{messages:?}");
     }
 
@@ -300,7 +340,10 @@ mod tests {
     fn columns_keep_their_order_and_the_language_is_taken() {
         let rows = rows(b"{\"z\":1,\"text\":\"a\",\"lang\":\"uk\",\"b\":null}");
         let article = rows[0].as_ref().unwrap();
-        assert_eq!(article.columns.keys().collect::<Vec<_>>(), ["z", "text", "lang", "b"]);
+        assert_eq!(
+            article.columns.keys().collect::<Vec<_>>(),
+            ["z", "text", "lang", "b"]
+        );
         assert_eq!(article.lang, "uk".parse().ok());
         assert_eq!(article.id(&Columns::default()), "in.jsonl:1");
     }

@@ -57,10 +57,18 @@ impl Labels {
     /// [`Error::Row`] where a column of labels holds something else.
     pub fn of(article: &Article) -> Result<Self> {
         let columns = Value::Object(article.columns.clone());
-        let labels: Self = serde_json::from_value(columns).map_err(|e| article.error(format!("labels: {e}")))?;
-        if let Some(bad) = labels.sentences.iter().find(|s| s.start >= s.end || s.end > article.text.len()) {
+        let labels: Self =
+            serde_json::from_value(columns).map_err(|e| article.error(format!("labels: {e}")))?;
+        if let Some(bad) = labels
+            .sentences
+            .iter()
+            .find(|s| s.start >= s.end || s.end > article.text.len())
+        {
             let bytes = article.text.len();
-            return Err(article.error(format!("labels: sentence {}..{} is not within the {bytes} bytes of the text", bad.start, bad.end)));
+            return Err(article.error(format!(
+                "labels: sentence {}..{} is not within the {bytes} bytes of the text",
+                bad.start, bad.end
+            )));
         }
         Ok(labels)
     }
@@ -72,7 +80,9 @@ impl Labels {
         }
         match (self.lean, self.label.as_deref()) {
             (Some(Lean::Plus), _) | (None, Some("cooperative")) => Some(Label::Cooperative),
-            (Some(Lean::Minus), _) | (None, Some("confrontational")) => Some(Label::Confrontational),
+            (Some(Lean::Minus), _) | (None, Some("confrontational")) => {
+                Some(Label::Confrontational)
+            }
             _ => None,
         }
     }
@@ -86,7 +96,14 @@ impl Labels {
             .map(|sentence| {
                 self.sentences
                     .iter()
-                    .map(|l| (l.end.min(sentence.end).saturating_sub(l.start.max(sentence.start)), l.tone))
+                    .map(|l| {
+                        (
+                            l.end
+                                .min(sentence.end)
+                                .saturating_sub(l.start.max(sentence.start)),
+                            l.tone,
+                        )
+                    })
                     .filter(|(overlap, _)| *overlap > 0)
                     .max_by(|a, b| a.0.cmp(&b.0))
                     .map(|(_, tone)| tone)
@@ -111,8 +128,16 @@ mod tests {
     fn a_sentence_takes_the_tone_that_covers_most_of_it() {
         let labels = Labels {
             sentences: vec![
-                LabelledSentence { start: 0, end: 10, tone: 1.0 },
-                LabelledSentence { start: 10, end: 40, tone: -2.0 },
+                LabelledSentence {
+                    start: 0,
+                    end: 10,
+                    tone: 1.0,
+                },
+                LabelledSentence {
+                    start: 10,
+                    end: 40,
+                    tone: -2.0,
+                },
             ],
             ..Labels::default()
         };

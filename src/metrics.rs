@@ -40,8 +40,14 @@ pub fn share(values: impl IntoIterator<Item = bool>) -> Option<f64> {
 pub fn macro_f1(pairs: &[(usize, usize)], classes: usize) -> Option<f64> {
     let f1: Vec<f64> = (0..classes)
         .filter_map(|class| {
-            let hits = pairs.iter().filter(|&&(p, t)| p == class && t == class).count();
-            let either = pairs.iter().map(|&(p, t)| usize::from(p == class) + usize::from(t == class)).sum::<usize>();
+            let hits = pairs
+                .iter()
+                .filter(|&&(p, t)| p == class && t == class)
+                .count();
+            let either = pairs
+                .iter()
+                .map(|&(p, t)| usize::from(p == class) + usize::from(t == class))
+                .sum::<usize>();
             (either > 0).then(|| 2.0 * hits as f64 / either as f64)
         })
         .collect();
@@ -50,7 +56,10 @@ pub fn macro_f1(pairs: &[(usize, usize)], classes: usize) -> Option<f64> {
 
 /// Macro-F1 of the two labels.
 pub fn binary_macro_f1(predictions: &[Prediction]) -> Option<f64> {
-    let pairs: Vec<_> = predictions.iter().map(|p| (usize::from(p.p >= 0.5), usize::from(p.positive))).collect();
+    let pairs: Vec<_> = predictions
+        .iter()
+        .map(|p| (usize::from(p.p >= 0.5), usize::from(p.positive)))
+        .collect();
     macro_f1(&pairs, 2)
 }
 
@@ -91,7 +100,9 @@ pub fn ece(predictions: &[Prediction]) -> Option<f64> {
 
 /// Brier score: mean squared distance between probability and truth, 0 (perfect) to 1.
 pub fn brier(predictions: &[Prediction]) -> Option<f64> {
-    let squares = predictions.iter().map(|p| (f64::from(p.p) - f64::from(u8::from(p.positive))).powi(2));
+    let squares = predictions
+        .iter()
+        .map(|p| (f64::from(p.p) - f64::from(u8::from(p.positive))).powi(2));
     (!predictions.is_empty()).then(|| squares.sum::<f64>() / predictions.len() as f64)
 }
 
@@ -108,7 +119,9 @@ mod tests {
     use super::*;
 
     fn predictions(rows: &[(f32, bool)]) -> Vec<Prediction> {
-        rows.iter().map(|&(p, positive)| Prediction { p, positive }).collect()
+        rows.iter()
+            .map(|&(p, positive)| Prediction { p, positive })
+            .collect()
     }
 
     fn close(a: Option<f64>, b: f64) -> bool {
@@ -117,20 +130,39 @@ mod tests {
 
     #[test]
     fn figures_by_hand() {
-        let rows = predictions(&[(0.9, true), (0.8, false), (0.3, false), (0.4, true), (0.9, true)]);
+        let rows = predictions(&[
+            (0.9, true),
+            (0.8, false),
+            (0.3, false),
+            (0.4, true),
+            (0.9, true),
+        ]);
         assert!(close(accuracy(&rows), 0.6));
         // Cooperative: 2 hits of 3 predicted, 3 true; confrontational: 1 hit of 2 predicted, 2 true.
         assert!(close(binary_macro_f1(&rows), (2.0 / 3.0 + 0.5) / 2.0));
         // Of the 3 · 2 pairs, the positives at 0.9 win 2 each, the one at 0.4 wins 1.
         assert!(close(auc(&rows), 5.0 / 6.0));
-        assert!(close(brier(&rows), (0.01 + 0.64 + 0.09 + 0.36 + 0.01) / 5.0));
+        assert!(close(
+            brier(&rows),
+            (0.01 + 0.64 + 0.09 + 0.36 + 0.01) / 5.0
+        ));
         assert!(close(accuracy_at_coverage(&rows, 0.4), 1.0));
     }
 
     #[test]
     fn calibration_error_is_the_gap_in_each_bin() {
-        let rows = predictions(&[(0.93, true), (0.93, true), (0.93, false), (0.93, true), (0.32, false), (0.32, false)]);
-        assert!(close(ece(&rows), (4.0 * (0.93 - 0.75) + 2.0 * (1.0 - 0.68)) / 6.0));
+        let rows = predictions(&[
+            (0.93, true),
+            (0.93, true),
+            (0.93, false),
+            (0.93, true),
+            (0.32, false),
+            (0.32, false),
+        ]);
+        assert!(close(
+            ece(&rows),
+            (4.0 * (0.93 - 0.75) + 2.0 * (1.0 - 0.68)) / 6.0
+        ));
     }
 
     #[test]

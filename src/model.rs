@@ -53,11 +53,15 @@ impl Manifest {
     /// # Errors
     /// [`Error::Model`] where the bytes are no manifest, or one of a newer layout.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|e| Error::model(path, format!("not a model manifest: {e}")))?;
+        let manifest: Self = serde_json::from_slice(bytes)
+            .map_err(|e| Error::model(path, format!("not a model manifest: {e}")))?;
         if manifest.format != FORMAT {
             return Err(Error::model(
                 path,
-                format!("layout {} is not known, only {FORMAT}; update detente", manifest.format),
+                format!(
+                    "layout {} is not known, only {FORMAT}; update detente",
+                    manifest.format
+                ),
             ));
         }
         Ok(manifest)
@@ -67,7 +71,11 @@ impl Manifest {
     fn plain(folder: &Path) -> Self {
         Self {
             format: FORMAT,
-            id: folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
+            id: folder
+                .file_name()
+                .unwrap_or(folder.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
             revision: String::new(),
             window: DEFAULT_WINDOW,
             calibration: Calibration::default(),
@@ -134,7 +142,14 @@ enum Origin {
 mod embedded {
     macro_rules! file {
         ($name:literal) => {
-            ($name, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/default/", $name)))
+            (
+                $name,
+                include_bytes!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/models/default/",
+                    $name
+                )),
+            )
         };
     }
 
@@ -157,7 +172,10 @@ impl Model {
     /// [`Error::Argument`] for a device that this build or machine does not have.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         if !folder.is_dir() {
-            return Err(Error::model(folder, "no such folder; give a model folder, or the id of a model on the hub"));
+            return Err(Error::model(
+                folder,
+                "no such folder; give a model folder, or the id of a model on the hub",
+            ));
         }
         let manifest = Manifest::open(folder)?;
         let weights = Weights::open(&[folder.to_owned()])?;
@@ -175,7 +193,14 @@ impl Model {
         } else {
             None
         };
-        Self::assemble(manifest, open_tokenizer(folder)?, Box::new(encoder), head, hex(&hash.finalize()), Origin::Folder(folder.to_owned()))
+        Self::assemble(
+            manifest,
+            open_tokenizer(folder)?,
+            Box::new(encoder),
+            head,
+            hex(&hash.finalize()),
+            Origin::Folder(folder.to_owned()),
+        )
     }
 
     /// The model that is part of this crate (feature `embedded`).
@@ -226,10 +251,22 @@ impl Model {
             return Err(Error::model(folder, reason));
         }
         if manifest.window < 3 || manifest.window > encoder.max_positions() {
-            let reason = format!("windows of {} tokens; the encoder takes 3 to {}", manifest.window, encoder.max_positions());
+            let reason = format!(
+                "windows of {} tokens; the encoder takes 3 to {}",
+                manifest.window,
+                encoder.max_positions()
+            );
             return Err(Error::model(folder, reason));
         }
-        Ok(Self { manifest, tokenizer, encoder, head, trained, weights_hash, origin })
+        Ok(Self {
+            manifest,
+            tokenizer,
+            encoder,
+            head,
+            trained,
+            weights_hash,
+            origin,
+        })
     }
 
     /// Name, window size and calibration.
@@ -278,7 +315,11 @@ impl Model {
                 for entry in std::fs::read_dir(from).map_err(Error::io(from))? {
                     let path = entry.map_err(Error::io(from))?.path();
                     let to = folder.join(path.file_name().unwrap_or_default());
-                    let is_part = path.extension().is_some_and(|e| ["json", "gz", "safetensors", "gguf"].iter().any(|k| e == *k));
+                    let is_part = path.extension().is_some_and(|e| {
+                        ["json", "gz", "safetensors", "gguf"]
+                            .iter()
+                            .any(|k| e == *k)
+                    });
                     // A hub cache holds links; what they point to is copied.
                     if is_part && path.is_file() && path != to {
                         std::fs::copy(&path, &to).map_err(Error::io(&path))?;
@@ -310,10 +351,20 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Inference`] where the device fails.
-    pub fn sentence_means(&self, articles: &[&Windowed], batch_tokens: usize) -> Result<Vec<Array2<f32>>> {
+    pub fn sentence_means(
+        &self,
+        articles: &[&Windowed],
+        batch_tokens: usize,
+    ) -> Result<Vec<Array2<f32>>> {
         let hidden = self.encoder.hidden_size();
-        let mut sums: Vec<_> = articles.iter().map(|a| Array2::<f32>::zeros((a.sentences.len(), hidden))).collect();
-        let mut counts: Vec<_> = articles.iter().map(|a| vec![0usize; a.sentences.len()]).collect();
+        let mut sums: Vec<_> = articles
+            .iter()
+            .map(|a| Array2::<f32>::zeros((a.sentences.len(), hidden)))
+            .collect();
+        let mut counts: Vec<_> = articles
+            .iter()
+            .map(|a| vec![0usize; a.sentences.len()])
+            .collect();
         let windows: Vec<_> = articles
             .iter()
             .enumerate()

@@ -55,10 +55,14 @@ fn write_tokenizer(from: &Path, to: &Path) -> Result<()> {
         return Ok(());
     }
     let mut json = Vec::new();
-    File::open(&plain).and_then(|mut f| f.read_to_end(&mut json)).map_err(Error::io(&plain))?;
+    File::open(&plain)
+        .and_then(|mut f| f.read_to_end(&mut json))
+        .map_err(Error::io(&plain))?;
     let out = File::create(&packed).map_err(Error::io(&packed))?;
     let mut out = flate2::write::GzEncoder::new(out, flate2::Compression::best());
-    out.write_all(&minified(&json)).and_then(|()| out.try_finish()).map_err(Error::io(&packed))
+    out.write_all(&minified(&json))
+        .and_then(|()| out.try_finish())
+        .map_err(Error::io(&packed))
 }
 
 /// JSON without the blanks between its tokens; the numbers keep their digits, which a parser and printer might not.

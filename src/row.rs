@@ -19,7 +19,12 @@ pub const COLUMNS: [&str; 10] = [
 ];
 
 /// A verdict as an output row, with the `evidence` sentences that carry most of it. Numbers have four decimals.
-pub fn verdict(columns: Map<String, Value>, verdict: &Verdict, evidence: usize, model: &Provenance) -> Map<String, Value> {
+pub fn verdict(
+    columns: Map<String, Value>,
+    verdict: &Verdict,
+    evidence: usize,
+    model: &Provenance,
+) -> Map<String, Value> {
     let sentences: Vec<_> = verdict
         .evidence(evidence)
         .iter()
@@ -74,7 +79,10 @@ pub struct CsvRecords {
 impl CsvRecords {
     /// Sets the header from the input columns of the first row.
     pub fn new(first: &Map<String, Value>) -> Self {
-        let input = first.keys().filter(|name| !COLUMNS.contains(&name.as_str())).cloned();
+        let input = first
+            .keys()
+            .filter(|name| !COLUMNS.contains(&name.as_str()))
+            .cloned();
         let ours = COLUMNS.iter().map(|&name| name.to_owned());
         Self {
             header: input.chain(ours).chain(["other".to_owned()]).collect(),
@@ -89,8 +97,15 @@ impl CsvRecords {
     /// The record of one row: texts as they are, numbers and truth values printed, lists and objects as JSON, null empty.
     pub fn record(&self, mut row: Map<String, Value>) -> Vec<String> {
         let columns = &self.header[..self.header.len() - 1];
-        let mut record: Vec<_> = columns.iter().map(|name| cell(row.shift_remove(name))).collect();
-        record.push(if row.is_empty() { String::new() } else { Value::Object(row).to_string() });
+        let mut record: Vec<_> = columns
+            .iter()
+            .map(|name| cell(row.shift_remove(name)))
+            .collect();
+        record.push(if row.is_empty() {
+            String::new()
+        } else {
+            Value::Object(row).to_string()
+        });
         record
     }
 }

@@ -22,7 +22,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { alpha: 0.1, batch_tokens: 4096 }
+        Self {
+            alpha: 0.1,
+            batch_tokens: 4096,
+        }
     }
 }
 
@@ -55,10 +58,15 @@ impl Scorer {
     pub fn new(model: Model, options: Options) -> Result<Self> {
         if !model.is_trained() {
             let id = &model.manifest().id;
-            return Err(Error::Argument(format!("{id} is a plain encoder without a head; train one with `detente fit`")));
+            return Err(Error::Argument(format!(
+                "{id} is a plain encoder without a head; train one with `detente fit`"
+            )));
         }
         if !(0.0..=1.0).contains(&options.alpha) {
-            return Err(Error::Argument(format!("alpha is {}; it is a rate between 0 and 1", options.alpha)));
+            return Err(Error::Argument(format!(
+                "alpha is {}; it is a rate between 0 and 1",
+                options.alpha
+            )));
         }
         Ok(Self { model, options })
     }
@@ -69,7 +77,10 @@ impl Scorer {
     /// None that a sound build gives.
     #[cfg(feature = "embedded")]
     pub fn embedded() -> Result<Self> {
-        Self::new(Model::embedded(&crate::encoder::Device::Cpu)?, Options::default())
+        Self::new(
+            Model::embedded(&crate::encoder::Device::Cpu)?,
+            Options::default(),
+        )
     }
 
     /// The model that scores.
@@ -104,7 +115,13 @@ impl Scorer {
                 let article = article?;
                 let means = means.next().ok_or(Error::EmptyArticle)?;
                 let Self { model, options } = self;
-                Ok(verdict(&article, &means, model.head(), &model.manifest().calibration, options.alpha))
+                Ok(verdict(
+                    &article,
+                    &means,
+                    model.head(),
+                    &model.manifest().calibration,
+                    options.alpha,
+                ))
             })
             .collect()
     }
@@ -119,7 +136,13 @@ impl Scorer {
 }
 
 /// The verdict of `head` and `calibration` on an article with the mean token states of its sentences.
-pub(crate) fn verdict(article: &Windowed, means: &Array2<f32>, head: &Head, calibration: &Calibration, alpha: f32) -> Verdict {
+pub(crate) fn verdict(
+    article: &Windowed,
+    means: &Array2<f32>,
+    head: &Head,
+    calibration: &Calibration,
+    alpha: f32,
+) -> Verdict {
     let out = head.score(means);
     let scale = head.scale / calibration.temperature;
     let sentences: Vec<_> = article
@@ -145,7 +168,11 @@ pub(crate) fn verdict(article: &Windowed, means: &Array2<f32>, head: &Head, cali
         None
     };
     Verdict {
-        label: if logit >= 0.0 { Label::Cooperative } else { Label::Confrontational },
+        label: if logit >= 0.0 {
+            Label::Cooperative
+        } else {
+            Label::Confrontational
+        },
         tone: out.tone,
         p_cooperative,
         relevance,

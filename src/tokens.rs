@@ -56,7 +56,9 @@ impl Tokenizer {
                     end: inner.token_to_id(end)?,
                 })
             })
-            .ok_or_else(|| error("neither <s> and </s> nor [CLS] and [SEP] are in its vocabulary".into()))?;
+            .ok_or_else(|| {
+                error("neither <s> and </s> nor [CLS] and [SEP] are in its vocabulary".into())
+            })?;
         Ok(Self { inner, frame })
     }
 

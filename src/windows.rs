@@ -138,13 +138,23 @@ mod tests {
         let windows = pack(&[vec![10, 11, 12], vec![20, 21]], 6, FRAME);
         assert_eq!(windows.len(), 2);
         assert_eq!(windows[0].ids, [0, 10, 11, 12, 2]);
-        assert_eq!(windows[1].spans, [Span { sentence: 1, start: 1, end: 3 }]);
+        assert_eq!(
+            windows[1].spans,
+            [Span {
+                sentence: 1,
+                start: 1,
+                end: 3
+            }]
+        );
     }
 
     #[test]
     fn a_sentence_longer_than_a_window_is_split_and_nothing_is_lost() {
         let windows = pack(&[(10..20).collect()], 6, FRAME);
-        let text: Vec<u32> = windows.iter().flat_map(|w| w.ids[1..w.ids.len() - 1].to_vec()).collect();
+        let text: Vec<u32> = windows
+            .iter()
+            .flat_map(|w| w.ids[1..w.ids.len() - 1].to_vec())
+            .collect();
         assert_eq!(text, (10..20).collect::<Vec<_>>());
     }
 

@@ -14,10 +14,16 @@ fn scorer() -> &'static Scorer {
 
 fn samples() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/samples");
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "txt"));
     paths.sort();
-    paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    paths
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect()
 }
 
 fn texts(articles: &[String]) -> Vec<Text<'_>> {
@@ -25,7 +31,11 @@ fn texts(articles: &[String]) -> Vec<Text<'_>> {
 }
 
 fn score(scorer: &Scorer, articles: &[String]) -> Vec<Verdict> {
-    scorer.score_batch(&texts(articles)).into_iter().map(Result::unwrap).collect()
+    scorer
+        .score_batch(&texts(articles))
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
 }
 
 /// A corpus is scored in batches of whatever comes together; that must not show in the results.
@@ -47,7 +57,14 @@ fn batch_equals_single_and_order_does_not_matter() {
 fn the_token_budget_changes_nothing() {
     let articles = samples();
     let model = detente::Model::embedded(&detente::encoder::Device::Cpu).unwrap();
-    let small = Scorer::new(model, Options { batch_tokens: 1, ..Options::default() }).unwrap();
+    let small = Scorer::new(
+        model,
+        Options {
+            batch_tokens: 1,
+            ..Options::default()
+        },
+    )
+    .unwrap();
     assert_eq!(score(&small, &articles), score(scorer(), &articles));
 }
 
@@ -58,7 +75,9 @@ fn threads_share_a_scorer_and_agree() {
     let articles = samples();
     let expected = score(scorer(), &articles);
     std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| score(scorer(), &articles))).collect();
+        let runs: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| score(scorer(), &articles)))
+            .collect();
         for run in runs {
             assert_eq!(run.join().unwrap(), expected);
         }
@@ -73,7 +92,10 @@ fn the_evidence_is_the_computation() {
         assert!((1.0 / (1.0 + (-verdict.logit).exp()) - verdict.p_cooperative).abs() < 1e-6);
         let weights: f32 = verdict.sentences.iter().map(|s| s.weight).sum();
         assert!((weights - 1.0).abs() < 1e-4);
-        assert_eq!(verdict.label == Label::Cooperative, verdict.p_cooperative >= 0.5);
+        assert_eq!(
+            verdict.label == Label::Cooperative,
+            verdict.p_cooperative >= 0.5
+        );
         assert_eq!(verdict.coverage.tokens, verdict.coverage.tokens_scored);
     }
 }
@@ -95,7 +117,10 @@ fn nothing_is_cut_off() {
 #[test]
 fn an_article_without_text_is_an_error_and_not_a_guess() {
     for text in ["", " \n\t ", "<p></p>", "\u{feff}"] {
-        assert!(matches!(scorer().score(text), Err(Error::EmptyArticle)), "{text:?}");
+        assert!(
+            matches!(scorer().score(text), Err(Error::EmptyArticle)),
+            "{text:?}"
+        );
     }
     let results = scorer().score_batch(&["".into(), "France and Ghana signed a treaty.".into()]);
     assert!(results[0].is_err());
@@ -105,10 +130,20 @@ fn an_article_without_text_is_an_error_and_not_a_guess() {
 /// A given language wins over the identified one.
 #[test]
 fn the_language_is_identified_or_given() {
-    let text = "Президент провів переговори з прем'єр-міністром, сторони підписали угоду про співпрацю.";
-    assert_eq!(scorer().score(text).unwrap().lang.map(|l| l.code()), Some("uk"));
-    let given = Text { text, lang: "ru".parse().ok() };
-    assert_eq!(scorer().score(given).unwrap().lang.map(|l| l.code()), Some("ru"));
+    let text =
+        "Президент провів переговори з прем'єр-міністром, сторони підписали угоду про співпрацю.";
+    assert_eq!(
+        scorer().score(text).unwrap().lang.map(|l| l.code()),
+        Some("uk")
+    );
+    let given = Text {
+        text,
+        lang: "ru".parse().ok(),
+    };
+    assert_eq!(
+        scorer().score(given).unwrap().lang.map(|l| l.code()),
+        Some("ru")
+    );
 }
 
 /// The five articles that the project started from. They are not ours to ship.
@@ -116,17 +151,41 @@ fn the_language_is_identified_or_given() {
 fn the_seed_articles_are_cooperative_and_their_tails_no_evidence() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/seeds");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: {} is not there, its texts cannot be shipped", folder.display());
+        eprintln!(
+            "skipped: {} is not there, its texts cannot be shipped",
+            folder.display()
+        );
         return;
     };
     for entry in entries {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         let verdict = scorer().score(text.as_str()).unwrap();
-        assert_eq!(verdict.label, Label::Cooperative, "{} {}", path.display(), verdict.p_cooperative);
-        assert_ne!(verdict.abstain, Some(detente::Abstain::NotDiplomatic), "{}", path.display());
-        for tail in ["Фото:", "https%3A", "Вас також можуть", "капітуляції", "Колаж УНІАН", "Гренландія"] {
-            let seen = verdict.sentences.iter().any(|s| text[s.start..s.end].contains(tail));
+        assert_eq!(
+            verdict.label,
+            Label::Cooperative,
+            "{} {}",
+            path.display(),
+            verdict.p_cooperative
+        );
+        assert_ne!(
+            verdict.abstain,
+            Some(detente::Abstain::NotDiplomatic),
+            "{}",
+            path.display()
+        );
+        for tail in [
+            "Фото:",
+            "https%3A",
+            "Вас також можуть",
+            "капітуляції",
+            "Колаж УНІАН",
+            "Гренландія",
+        ] {
+            let seen = verdict
+                .sentences
+                .iter()
+                .any(|s| text[s.start..s.end].contains(tail));
             assert!(!seen, "{}: {tail}", path.display());
         }
     }

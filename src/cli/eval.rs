@@ -41,11 +41,20 @@ enum Format {
 
 pub fn run(args: Args) -> Result<Outcome> {
     let model = args.source.open()?;
-    let Labelled { examples, failed } = labelled::read_where(&model, &args.labels, args.condition.as_ref())?;
+    let Labelled { examples, failed } =
+        labelled::read_where(&model, &args.labels, args.condition.as_ref())?;
     if examples.is_empty() {
-        bail!("{}: no labelled article that can be read", args.labels.display());
+        bail!(
+            "{}: no labelled article that can be read",
+            args.labels.display()
+        );
     }
-    let report = report(model.head(), &model.manifest().calibration, &examples, args.alpha);
+    let report = report(
+        model.head(),
+        &model.manifest().calibration,
+        &examples,
+        args.alpha,
+    );
     let mut out = std::io::stdout().lock();
     match args.format {
         Format::Table => figures::table(&mut out, &report)?,

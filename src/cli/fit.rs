@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use detente::fit::{FitOptions, calibrate, fit, report};
 
+use super::Outcome;
 use super::figures::{self, Comparison};
 use super::labelled::{self, Labelled};
 use super::source::Source;
-use super::Outcome;
 
 /// Adapt relevance, tone, weights and calibration to your own labels; the encoder stays as it is
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     let model = args.source.open()?;
     let Labelled { examples, failed } = labelled::read(&model, &args.labels)?;
     if examples.is_empty() {
-        bail!("{}: no labelled article that can be read", args.labels.display());
+        bail!(
+            "{}: no labelled article that can be read",
+            args.labels.display()
+        );
     }
     let options = FitOptions {
         folds: args.folds,
@@ -54,15 +57,28 @@ pub fn run(args: Args) -> Result<Outcome> {
             after: report(model.head(), &calibration, &examples, options.alpha),
             note: "calibration only; `after` is on the articles that it was fitted on".to_owned(),
         };
-        (args.id.unwrap_or_else(|| id.clone()), model.head().clone(), calibration, comparison)
+        (
+            args.id.unwrap_or_else(|| id.clone()),
+            model.head().clone(),
+            calibration,
+            comparison,
+        )
     } else {
         let fitted = fit(model.head(), start, &examples, &options)?;
         let comparison = Comparison {
             before: fitted.before,
             after: fitted.after,
-            note: format!("`after` is cross-validated in {} folds; penalty {}", options.folds, fitted.penalty),
+            note: format!(
+                "`after` is cross-validated in {} folds; penalty {}",
+                options.folds, fitted.penalty
+            ),
         };
-        (args.id.unwrap_or_else(|| format!("{id}-fitted")), fitted.head, fitted.calibration, comparison)
+        (
+            args.id.unwrap_or_else(|| format!("{id}-fitted")),
+            fitted.head,
+            fitted.calibration,
+            comparison,
+        )
     };
     model.with_head(&id, head, calibration).save(&args.output)?;
     figures::comparison(&mut std::io::stdout().lock(), &comparison)?;

@@ -30,9 +30,16 @@ pub fn read(model: &Model, path: &Path) -> Result<Labelled> {
 }
 
 /// Reads the rows whose column holds a value.
-pub fn read_where(model: &Model, path: &Path, condition: Option<&(String, String)>) -> Result<Labelled> {
+pub fn read_where(
+    model: &Model,
+    path: &Path,
+    condition: Option<&(String, String)>,
+) -> Result<Labelled> {
     let progress = ProgressBar::new_spinner();
-    let mut labelled = Labelled { examples: Vec::new(), failed: 0 };
+    let mut labelled = Labelled {
+        examples: Vec::new(),
+        failed: 0,
+    };
     let mut chunk = Vec::with_capacity(CHUNK);
     for article in input::open(path, &Columns::default())? {
         let row = article.and_then(|article| {
@@ -66,7 +73,15 @@ pub fn read_where(model: &Model, path: &Path, condition: Option<&(String, String
 fn encode(model: &Model, rows: Vec<(Windowed, Labels)>, examples: &mut Vec<Example>) -> Result<()> {
     let articles: Vec<_> = rows.iter().map(|(article, _)| article).collect();
     let means = model.sentence_means(&articles, Options::default().batch_tokens)?;
-    examples.extend(rows.into_iter().zip(means).map(|((article, labels), means)| Example { article, means, labels }));
+    examples.extend(
+        rows.into_iter()
+            .zip(means)
+            .map(|((article, labels), means)| Example {
+                article,
+                means,
+                labels,
+            }),
+    );
     Ok(())
 }
 

@@ -42,7 +42,11 @@ pub enum Outcome {
 
 impl Outcome {
     fn of(failed: usize) -> Self {
-        if failed == 0 { Self::Complete } else { Self::Partial }
+        if failed == 0 {
+            Self::Complete
+        } else {
+            Self::Partial
+        }
     }
 }
 
@@ -61,8 +65,12 @@ pub fn run(args: Args) -> Result<Outcome> {
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = |e: &(dyn std::error::Error + 'static)| {
         let io = e.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let json = e.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        let json = e
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
         io.or(json)
     };
-    error.chain().any(|e| kind(e) == Some(std::io::ErrorKind::BrokenPipe))
+    error
+        .chain()
+        .any(|e| kind(e) == Some(std::io::ErrorKind::BrokenPipe))
 }

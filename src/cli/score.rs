@@ -68,7 +68,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     let scorer = Scorer::new(args.source.open()?, options)?;
     let stdout = std::io::stdout();
     let terminal = stdout.is_terminal();
-    let format = args.format.unwrap_or(if terminal { Format::Table } else { Format::Jsonl });
+    let format = args.format.unwrap_or(if terminal {
+        Format::Table
+    } else {
+        Format::Jsonl
+    });
     let mut run = Run {
         provenance: scorer.model().provenance(),
         scorer,
@@ -80,7 +84,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut chunk = Vec::with_capacity(CHUNK);
     for path in &args.paths {
         // A path that cannot be opened is one failed row; the other paths are scored.
-        let articles = input::open(path, &columns).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
+        let articles = input::open(path, &columns)
+            .unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
         for article in articles {
             chunk.push(article);
             if chunk.len() == CHUNK {
@@ -100,8 +105,10 @@ fn progress(stdout_is_terminal: bool) -> ProgressBar {
         ProgressBar::hidden()
     } else {
         ProgressBar::new_spinner().with_style(
-            indicatif::ProgressStyle::with_template("{spinner} {pos} articles, {per_sec}, {elapsed}")
-                .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner()),
+            indicatif::ProgressStyle::with_template(
+                "{spinner} {pos} articles, {per_sec}, {elapsed}",
+            )
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner()),
         )
     }
 }
@@ -119,7 +126,14 @@ struct Run<'a> {
 impl Run<'_> {
     /// Scores what was read together and writes it in the order it was read.
     fn score(&mut self, read: Vec<detente::Result<Article>>) -> Result<()> {
-        let texts: Vec<_> = read.iter().flatten().map(|a| Text { text: &a.text, lang: a.lang }).collect();
+        let texts: Vec<_> = read
+            .iter()
+            .flatten()
+            .map(|a| Text {
+                text: &a.text,
+                lang: a.lang,
+            })
+            .collect();
         let mut verdicts = self.scorer.score_batch(&texts).into_iter();
         for article in read {
             self.progress.inc(1);
@@ -143,7 +157,8 @@ impl Run<'_> {
     fn failure(&mut self, columns: Map<String, Value>, error: &detente::Error) -> Result<()> {
         self.failed += 1;
         self.progress.suspend(|| report::failure(error));
-        self.sink.write_row(row::error(columns, &report::message(error)))
+        self.sink
+            .write_row(row::error(columns, &report::message(error)))
     }
 }
 
@@ -167,14 +182,22 @@ impl<'a> Sink<'a> {
         match format {
             Format::Table => Self::Table(Table::new(columns.clone()), out),
             Format::Jsonl => Self::Jsonl(out),
-            Format::Csv => Self::Csv(csv::WriterBuilder::new().flexible(false).from_writer(out), None),
+            Format::Csv => Self::Csv(
+                csv::WriterBuilder::new().flexible(false).from_writer(out),
+                None,
+            ),
         }
     }
 
     fn write(&mut self, scored: Scored, evidence: usize, model: &Provenance) -> Result<()> {
         match self {
             Self::Table(table, out) => Ok(table.write(out, &scored, evidence)?),
-            _ => self.write_row(row::verdict(scored.article.columns, &scored.verdict, evidence, model)),
+            _ => self.write_row(row::verdict(
+                scored.article.columns,
+                &scored.verdict,
+                evidence,
+                model,
+            )),
         }
     }
 

@@ -47,6 +47,9 @@ impl Source {
         let options = hub::HubOptions {
             revision: revision.map(str::to_owned),
             offline: self.offline,
+            // Where the other Hugging Face tools of this user keep their models, and as whom they ask.
+            cache: std::env::var_os("HF_HOME").map(|home| PathBuf::from(home).join("hub")),
+            token: std::env::var("HF_TOKEN").ok(),
             ..hub::HubOptions::default()
         };
         Ok(hub::fetch(id, &options)?)
@@ -63,12 +66,16 @@ fn hub_id(name: &str) -> Option<(&str, Option<&str>)> {
     if Path::new(name).exists() {
         return None;
     }
-    let (id, revision) = name.split_once('@').map_or((name, None), |(id, r)| (id, Some(r)));
+    let (id, revision) = name
+        .split_once('@')
+        .map_or((name, None), |(id, r)| (id, Some(r)));
     let (owner, model) = id.split_once('/')?;
     let plain = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
     (plain(owner) && plain(model)).then_some((id, revision))
 }
@@ -80,7 +87,9 @@ fn default_model(device: &Device) -> Result<Model> {
 
 #[cfg(not(feature = "embedded"))]
 fn default_model(_device: &Device) -> Result<Model> {
-    bail!("this program was built without a model of its own (feature `embedded`); give one with --model")
+    bail!(
+        "this program was built without a model of its own (feature `embedded`); give one with --model"
+    )
 }
 
 #[cfg(test)]
@@ -89,7 +98,10 @@ mod tests {
 
     #[test]
     fn an_id_has_an_owner_and_no_folder() {
-        assert_eq!(hub_id("intfloat/multilingual-e5-small"), Some(("intfloat/multilingual-e5-small", None)));
+        assert_eq!(
+            hub_id("intfloat/multilingual-e5-small"),
+            Some(("intfloat/multilingual-e5-small", None))
+        );
         assert_eq!(hub_id("owner/name@v1"), Some(("owner/name", Some("v1"))));
         assert_eq!(hub_id("models/training"), None, "a folder that is there");
         assert_eq!(hub_id("../elsewhere/model"), None);

@@ -24,7 +24,9 @@ pub struct Table {
 
 impl Table {
     pub fn new(columns: Columns) -> Self {
-        let width = console::Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| columns as usize);
+        let width = console::Term::stdout()
+            .size_checked()
+            .map_or(WIDTH, |(_, columns)| columns as usize);
         Self {
             columns,
             width: width.clamp(60, 160),
@@ -33,11 +35,19 @@ impl Table {
     }
 
     /// Writes one article with its `evidence` weightiest sentences.
-    pub fn write(&mut self, out: &mut impl Write, scored: &Scored, evidence: usize) -> io::Result<()> {
+    pub fn write(
+        &mut self,
+        out: &mut impl Write,
+        scored: &Scored,
+        evidence: usize,
+    ) -> io::Result<()> {
         let verdict = &scored.verdict;
         if std::mem::take(&mut self.header) {
             let bar = pad_str("− tone +", 2 * HALF + 1, console::Alignment::Center, None);
-            let line = format!("{:NAME$}  {:4}  {:15}  {bar}  {:>5}  {:>4}", "article", "lang", "label", "tone", "sure");
+            let line = format!(
+                "{:NAME$}  {:4}  {:15}  {bar}  {:>5}  {:>4}",
+                "article", "lang", "label", "tone", "sure"
+            );
             writeln!(out, "{}", Style::new().bold().apply_to(line))?;
         }
         let style = match (verdict.abstain, verdict.label) {
@@ -63,7 +73,11 @@ impl Table {
         )?;
         for sentence in verdict.evidence(evidence) {
             // Offsets are ours, so the slice is there; a bug here must not end a long run.
-            let text = scored.article.text.get(sentence.start..sentence.end).unwrap_or_default();
+            let text = scored
+                .article
+                .text
+                .get(sentence.start..sentence.end)
+                .unwrap_or_default();
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let mark = format!("  {:+5.2} ", sentence.contribution);
             let room = self.width.saturating_sub(measure_text_width(&mark));

@@ -7,8 +7,8 @@ use anyhow::Result;
 use detente::input::{self, Columns};
 use detente::labels::Labels;
 use detente::model::{Manifest, open_tokenizer};
-use detente::windows::{Window, Windowed};
 use detente::text::Lang;
+use detente::windows::{Window, Windowed};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -79,7 +79,13 @@ fn row(mut columns: Map<String, Value>, labels: &Labels, windowed: Windowed) -> 
     Row {
         columns,
         lang: windowed.lang,
-        sentences: sentences.map(|(s, tone)| Sentence { start: s.start, end: s.end, tone }).collect(),
+        sentences: sentences
+            .map(|(s, tone)| Sentence {
+                start: s.start,
+                end: s.end,
+                tone,
+            })
+            .collect(),
         windows: windowed.windows,
     }
 }
