@@ -125,17 +125,11 @@ pub fn fit(
         Calibration::fit(&seen, options.max_lost)
     };
     let mut after = Evaluation::default();
-    for fold in 0..folds {
+    for (fold, head) in heads.iter().enumerate() {
         // Judged with a calibration that has not seen the fold either.
         let calibration = observe(&|i| fold_of[i] != fold);
         for &i in all.iter().filter(|&&i| fold_of[i] == fold) {
-            evaluate(
-                &mut after,
-                &heads[fold],
-                &calibration,
-                &examples[i],
-                options.alpha,
-            );
+            evaluate(&mut after, head, &calibration, &examples[i], options.alpha);
         }
     }
     Ok(Fitted {

@@ -88,7 +88,7 @@ fn encode(model: &Model, rows: Vec<(Windowed, Labels)>, examples: &mut Vec<Examp
 fn holds(article: &Article, (column, value): &(String, String)) -> bool {
     match article.columns.get(column) {
         Some(Value::String(text)) => text == value,
-        Some(other) => other.to_string() == *value,
+        Some(other) => serde_json::from_str(value).is_ok_and(|value: Value| *other == value),
         None => false,
     }
 }

@@ -174,7 +174,10 @@ pub struct Scored {
 enum Sink<'a> {
     Table(Table, BufWriter<StdoutLock<'a>>),
     Jsonl(BufWriter<StdoutLock<'a>>),
-    Csv(csv::Writer<BufWriter<StdoutLock<'a>>>, Option<CsvRecords>),
+    Csv(
+        Box<csv::Writer<BufWriter<StdoutLock<'a>>>>,
+        Option<CsvRecords>,
+    ),
 }
 
 impl<'a> Sink<'a> {
@@ -182,10 +185,7 @@ impl<'a> Sink<'a> {
         match format {
             Format::Table => Self::Table(Table::new(columns.clone()), out),
             Format::Jsonl => Self::Jsonl(out),
-            Format::Csv => Self::Csv(
-                csv::WriterBuilder::new().flexible(false).from_writer(out),
-                None,
-            ),
+            Format::Csv => Self::Csv(Box::new(csv::Writer::from_writer(out)), None),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use detente::Model;
 use detente::encoder::Device;
 
@@ -57,7 +57,7 @@ impl Source {
 
     #[cfg(not(feature = "hub"))]
     fn fetch(&self, id: &str, _revision: Option<&str>) -> Result<PathBuf> {
-        bail!("{id}: no such folder, and this program was built without the feature `hub`")
+        anyhow::bail!("{id}: no such folder, and this program was built without the feature `hub`")
     }
 }
 
@@ -87,7 +87,7 @@ fn default_model(device: &Device) -> Result<Model> {
 
 #[cfg(not(feature = "embedded"))]
 fn default_model(_device: &Device) -> Result<Model> {
-    bail!(
+    anyhow::bail!(
         "this program was built without a model of its own (feature `embedded`); give one with --model"
     )
 }
