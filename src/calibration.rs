@@ -252,7 +252,7 @@ mod tests {
     fn a_clear_logit_is_certain_and_a_weak_one_is_not() {
         let observations: Vec<_> = (0..200)
             .map(|i| {
-                let right = i % 10 != 0;
+                let right = i % 20 > 1;
                 let side = if i % 2 == 0 { 1.0 } else { -1.0 };
                 observation(side * if right { 3.0 } else { 0.3 }, (side > 0.0) == right)
             })

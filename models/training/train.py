@@ -180,7 +180,7 @@ def main():
                 spent = time.time() - started
                 eta = spent / (step + 1 - done) * (steps - step - 1) / 60
                 log(args.output, stage=stage["name"], step=step + 1, steps=steps, eta_min=eta, tokens_s=seen / spent, **sums)
-            if (step + 1) % max(1, per_epoch // 2) == 0 and step + 1 > per_epoch * 0.75 or last:
+            if (step + 1) % per_epoch == 0 or last:
                 report = evaluate(model, dev, pad_id, args.device)
                 score = sum(r["accuracy"] for r in report.values()) / len(report)
                 log(args.output, stage=stage["name"], step=step + 1, score=score, dev=report)
