@@ -115,7 +115,7 @@ def make_plan(stage, recipe, rng, args):
             for copy in range(entry.get("repeat", 1)):
                 rows += [r | {"group": f"{r['group']} {copy}"} if r.get("group") else r for r in part]
         share = min(1.0, stage["epochs"] - epoch)
-        new = batches.batches(rows, recipe["batch_tokens"], recipe["batch_articles"], rng)
+        new = batches.batches(rows, recipe["batch_tokens"], stage["batch_articles"], rng)
         sizes.append(len(new))
         plan += new[: round(share * len(new))]
     return plan, min(sizes)
