@@ -110,8 +110,6 @@ def make_plan(stage, recipe, rng, args):
         rows = []
         for entry in stage["sets"]:
             part = batches.read(windows_of(entry["kind"], entry["path"], args), caps[min(epoch, len(caps) - 1)])
-            if "share" in entry:
-                part = rng.sample(part, round(entry["share"] * len(part)))
             for copy in range(entry.get("repeat", 1)):
                 rows += [r | {"group": f"{r['group']} {copy}"} if r.get("group") else r for r in part]
         share = min(1.0, stage["epochs"] - epoch)
