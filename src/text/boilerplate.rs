@@ -216,7 +216,15 @@ fn is_name(text: &str) -> bool {
     name.chars().count() <= LONGEST_CREDIT
         && name.split_whitespace().count() <= MOST_NAMES
         && !name.contains(['"', '«', '“', '„', '?', '!', '？', '！', '。'])
-        && !name.contains(". ")
+        && !has_sentence_end(name)
+}
+
+/// Whether a full stop stands before a blank other than behind an initial, as in "D. Okafor".
+fn has_sentence_end(name: &str) -> bool {
+    name.match_indices(". ").any(|(at, _)| {
+        let word = name[..at].rsplit(|c: char| !c.is_alphanumeric()).next();
+        word.is_none_or(|word| word.chars().count() > 1)
+    })
 }
 
 /// Lower case from the first letter or digit; a copyright sign counts as one.
@@ -247,6 +255,7 @@ mod tests {
             "Фото: Xinhua",
             "Фото: twitter.com/SecBlinken",
             "Photo by Justin Sullivan/Getty Images",
+            "Photo: Harbour Wire / D. Okafor-Lindqvist",
             "Image credit: NASA",
             "图源：新华社",
             "(Photo: AP)",
@@ -291,6 +300,13 @@ mod tests {
             kept("正文。\n相关阅读\n中美举行会谈\n外交部回应"),
             ["正文。"]
         );
+    }
+
+    /// A prompt below the list is of several sentences, none of them a headline.
+    #[test]
+    fn a_prompt_does_not_keep_the_list_above_it() {
+        let text = "Text of it.\nRead more:\nLeaders agree\nEnjoying this story? Subscribe now and get three months for $1. Already a member? Sign in.";
+        assert_eq!(kept(text), ["Text of it."]);
     }
 
     #[test]

@@ -276,7 +276,8 @@ const PROMPTS: &[&str] = &[
     r"поделиться(?: (?:новостью|статьей|статьёй|материалом).*)?[\s:.!]*$", r"все права защищены", r"перепечатка[, ]", r"прислать новость", r"использование (?:любых )?материалов (?:сайта|издания|агентства|разрешается|только|возможно)",
     r"(?:полное или частичное|любое) (?:копирование|воспроизведение|цитирование|использование материал)", r"поддержите (?:редакцию|наше издание|нашу редакцию|наш канал)", r"(?:самые )?(?:важные|оперативные|свежие|интересные) новости .*(?:telegram|телеграм|канал)",
     // English
-    r"(?:subscribe|sign up)(?: (?:now|today|here|free))?(?: (?:to|for) |[.!]?$)", r"follow (?:us|[\w ]+) on (?:x|twitter|facebook|instagram|telegram|google news|whatsapp|linkedin|youtube|threads|tiktok)(?:\W|$)",
+    r"(?:subscribe|sign up)(?: (?:now|today|here|free))?(?: (?:to|for) |[.!]?$)", r"subscribe (?:now|today) and (?:get|save|read|enjoy) ",
+    r"enjoying (?:this|our) (?:story|article|coverage)\?", r"already an? (?:member|subscriber)\?", r"(?:sign|log) in[.!]?$", r"follow (?:us|[\w ]+) on (?:x|twitter|facebook|instagram|telegram|google news|whatsapp|linkedin|youtube|threads|tiktok)(?:\W|$)",
     r"join (?:us|our|the) .*(?:telegram|whatsapp|newsletter)", r"(?:click|tap) here (?:to|for)", r"get (?:the|our|all the) (?:latest|best|top|daily) .*(?:inbox|newsletter)", r"share (?:this (?:article|story|post|page)|on (?:facebook|x|twitter)|via email)",
     r"download (?:the|our) .*app[.!]?$", r"all rights reserved", r"copyright ?(?:©|\(c\)|\d|by |notice|the author)", r"©", r"c\) ?\d", r"(?:the )?bbc is not responsible for the content", r"read about our approach to external linking",
     r"this (?:article|story|report) (?:was (?:originally|first) published|originally appeared|first appeared)", r"(?:listen to|watch) (?:this|our) (?:article|podcast|video)(?:\W|$)", r"(?:please )?enable (?:javascript|cookies)",
