@@ -179,26 +179,28 @@ impl Model {
         }
         let manifest = Manifest::open(folder)?;
         let weights = Weights::open(&[folder.to_owned()])?;
-        let mut hash = Sha256::new();
-        for path in weights.paths() {
-            hash.update(std::fs::read(path).map_err(Error::io(path))?);
-        }
         let config = BertConfig::open(folder, &weights)?;
-        let encoder = Bert::new(&config, weights, device)?;
-        let head_path = folder.join("head.safetensors");
-        let head = if head_path.exists() {
-            let bytes = std::fs::read(&head_path).map_err(Error::io(&head_path))?;
-            hash.update(&bytes);
-            Some(Head::from_bytes(&head_path, &bytes)?)
-        } else {
-            None
-        };
+        let head = folder.join("head.safetensors");
+        let head = head.exists().then_some(head);
+        let paths = weights.paths().map(Path::to_owned).chain(head.clone());
+        let paths: Vec<PathBuf> = paths.collect();
+        // The tokenizer takes as long to load as all the rest.
+        let (tokenizer, (encoder, hash)) = rayon::join(
+            || open_tokenizer(folder),
+            || {
+                rayon::join(
+                    || Bert::new(&config, weights, device),
+                    || hash_files(&paths),
+                )
+            },
+        );
+        let head = head.map(|path| Head::from_bytes(&path, &read(&path)?));
         Self::assemble(
             manifest,
-            open_tokenizer(folder)?,
-            Box::new(encoder),
-            head,
-            hex(&hash.finalize()),
+            tokenizer?,
+            Box::new(encoder?),
+            head.transpose()?,
+            hash?,
             Origin::Folder(folder.to_owned()),
         )
     }
@@ -211,18 +213,24 @@ impl Model {
     pub fn embedded(device: &Device) -> Result<Self> {
         use embedded::{CONFIG, EMBEDDINGS, ENCODER, HEAD, MANIFEST, TOKENIZER};
         let path = |(name, _): (&str, _)| Path::new("models/default").join(name);
-        let mut hash = Sha256::new();
-        hash.update(ENCODER.1);
-        hash.update(EMBEDDINGS.1);
-        hash.update(HEAD.1);
         let weights = Weights::from_static(&[ENCODER, EMBEDDINGS])?;
         let config = BertConfig::from_json(CONFIG.1, &path(CONFIG))?;
+        // The tokenizer takes as long to load as all the rest.
+        let (tokenizer, (encoder, hash)) = rayon::join(
+            || Tokenizer::from_bytes(&path(TOKENIZER), TOKENIZER.1),
+            || {
+                rayon::join(
+                    || Bert::new(&config, weights, device),
+                    || hash([ENCODER.1, EMBEDDINGS.1, HEAD.1]),
+                )
+            },
+        );
         Self::assemble(
             Manifest::from_bytes(&path(MANIFEST), MANIFEST.1)?,
-            Tokenizer::from_bytes(&path(TOKENIZER), TOKENIZER.1)?,
-            Box::new(Bert::new(&config, weights, device)?),
+            tokenizer?,
+            Box::new(encoder?),
             Some(Head::from_bytes(&path(HEAD), HEAD.1)?),
-            hex(&hash.finalize()),
+            hash,
             Origin::Embedded,
         )
     }
@@ -406,6 +414,18 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(path, bytes).map_err(Error::io(path))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(Error::io(path))
+}
+
+/// SHA-256 of files, one after another, in the order given.
+fn hash_files(paths: &[PathBuf]) -> Result<String> {
+    let files = paths.iter().map(|path| read(path));
+    Ok(hash(files.collect::<Result<Vec<_>>>()?))
+}
+
+fn hash(files: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let mut hash = Sha256::new();
+    files.into_iter().for_each(|bytes| hash.update(bytes));
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }

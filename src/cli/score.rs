@@ -96,6 +96,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     run.score(chunk)?;
     run.sink.finish()?;
     run.progress.finish_and_clear();
+    // Freeing the tokenizer's tables takes longer than scoring an article, and the process ends anyway.
+    std::mem::forget(run.scorer);
     Ok(Outcome::of(run.failed))
 }
 
