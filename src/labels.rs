@@ -54,7 +54,7 @@ impl Labels {
     /// The labels among the columns of a row.
     ///
     /// # Errors
-    /// [`Error::Row`] where a column of labels holds something else.
+    /// [`Error::Row`](crate::Error::Row) where a column of labels holds something else.
     pub fn of(article: &Article) -> Result<Self> {
         let columns = Value::Object(article.columns.clone());
         let labels: Self =
