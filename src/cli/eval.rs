@@ -42,7 +42,7 @@ enum Format {
 pub fn run(args: Args) -> Result<Outcome> {
     let model = args.source.open()?;
     let Labelled { examples, failed } =
-        labelled::read_where(&model, &args.labels, args.condition.as_ref())?;
+        labelled::read(&model, &args.labels, args.condition.as_ref())?;
     if examples.is_empty() {
         bail!(
             "{}: no labelled article that can be read",

@@ -36,7 +36,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<Outcome> {
     let model = args.source.open()?;
-    let Labelled { examples, failed } = labelled::read(&model, &args.labels)?;
+    let Labelled { examples, failed } = labelled::read(&model, &args.labels, None)?;
     if examples.is_empty() {
         bail!(
             "{}: no labelled article that can be read",

@@ -24,17 +24,8 @@ pub struct Labelled {
 /// Articles encoded together.
 const CHUNK: usize = 32;
 
-/// Reads every row.
-pub fn read(model: &Model, path: &Path) -> Result<Labelled> {
-    read_where(model, path, None)
-}
-
-/// Reads the rows whose column holds a value.
-pub fn read_where(
-    model: &Model,
-    path: &Path,
-    condition: Option<&(String, String)>,
-) -> Result<Labelled> {
+/// Reads the rows, or those alone whose column holds the value of `condition`.
+pub fn read(model: &Model, path: &Path, condition: Option<&(String, String)>) -> Result<Labelled> {
     let progress = ProgressBar::new_spinner();
     let mut labelled = Labelled {
         examples: Vec::new(),
