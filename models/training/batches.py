@@ -56,6 +56,16 @@ def batches(rows, max_tokens, max_articles, rng):
     return out
 
 
+def pairs(rows):
+    """Places of the cooperative and of the confrontational members of the minimal pairs among the rows, in step."""
+    members = defaultdict(dict)
+    for place, row in enumerate(rows):
+        if row.get("group") and row.get("lean"):
+            members[row["group"]][row["lean"]] = place
+    whole = [(pair["+"], pair["-"]) for pair in members.values() if len(pair) == 2]
+    return torch.tensor(whole, dtype=torch.long).reshape(-1, 2).T
+
+
 def number(value, scale=1.0):
     return NAN if value is None else value * scale
 
@@ -106,6 +116,7 @@ def collate(rows, pad_id, mask_id=None, token_mask=0.0, rng=random, device="cpu"
         "article": torch.tensor(article, device=device),
         "index": torch.tensor(index, device=device),
         "tokens": tokens.clamp(min=1).to(device),
+        "pairs": pairs(rows).to(device),
         "lean": tensor(lean),
         "tone": tensor([number(r.get("tone"), 0.5) for r in rows]),
         "relevant": tensor(relevant),

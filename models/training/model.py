@@ -80,8 +80,13 @@ def losses(out, batch, smoothing):
     target = lean.nan_to_num() * (1 - smoothing) + smoothing / 2
     sentence = batch["sentence_tone"]
     sentence_class = torch.sign(sentence.nan_to_num()).long() + 1
+    plus, minus = (out["logit"][members] for members in batch["pairs"])
     return {
         "lean": mean(F.binary_cross_entropy_with_logits(out["logit"], target, reduction="none"), ~lean.isnan()),
+        # What the members of a minimal pair share cancels out in their difference and is all that is left in their mean: the
+        # first must be large, the second nothing.
+        "pair": F.softplus(minus - plus).mean() if len(plus) else plus.sum(),
+        "balance": ((plus + minus) ** 2).mean() / 4 if len(plus) else plus.sum(),
         "tone": mean((out["tone"] - tone.nan_to_num()) ** 2, ~tone.isnan()),
         "relevance": mean(
             F.binary_cross_entropy_with_logits(out["relevance"], relevant.nan_to_num(), reduction="none"),

@@ -155,6 +155,7 @@ def main():
             model.load_state_dict(state["model"], strict=False)
             optimiser.load_state_dict(state["optimiser"])
         state = None
+        weights = recipe["loss"] | stage.get("loss", {})
         trainable = [p for p in model.parameters() if p.requires_grad]
         sums, seen, started, saved = {}, 0, time.time(), time.time()
         model.train()
@@ -162,9 +163,9 @@ def main():
             for group, rate in zip(optimiser.param_groups, rates):
                 group["lr"] = rate * schedule(step, steps, recipe["warmup"])
             batch_rng = random.Random(f"{recipe['seed']}-{number}-{step}")
-            batch = batches.collate(plan[step], pad_id, mask_id, recipe["token_mask"], batch_rng, args.device)
+            batch = batches.collate(plan[step], pad_id, mask_id, stage["token_mask"], batch_rng, args.device)
             parts = losses(model(batch), batch, recipe["label_smoothing"])
-            loss = sum(recipe["loss"][name] * value for name, value in parts.items())
+            loss = sum(weights[name] * value for name, value in parts.items())
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trainable, recipe["clip"])
             optimiser.step()
@@ -187,9 +188,9 @@ def main():
                     export(model, args.base, args.output / "model")
             if time.time() - saved > 60 * args.checkpoint_minutes or last:
                 saved = time.time()
-                weights = {n: p for n, p in model.state_dict().items() if "word_embeddings" not in n}
+                tensors = {n: p for n, p in model.state_dict().items() if "word_embeddings" not in n}
                 partial = checkpoint.with_suffix(".partial")
-                content = {"stage": number, "step": step + 1, "best": best, "model": weights, "optimiser": optimiser.state_dict()}
+                content = {"stage": number, "step": step + 1, "best": best, "model": tensors, "optimiser": optimiser.state_dict()}
                 torch.save(content, partial)
                 partial.rename(checkpoint)
 
