@@ -1,5 +1,6 @@
-//! The encoder against candle-transformers' BERT: f32, CPU, the same windows, the same random weights in the shape of
-//! multilingual-e5-small (the vocabulary is small: looking a row up costs the same in any).
+//! The encoder, on the CPU core in int8 and f32 and on candle, against candle-transformers' BERT in f32: the same windows,
+//! the same random weights in the shape of multilingual-e5-small (the vocabulary is small: looking a row up costs the same in
+//! any).
 //!
 //! `cargo bench --bench encoder`; items/s are tokens/s. Windows of different lengths are padded to the longest for
 //! candle-transformers, which has no other way; padding does not count as tokens.
@@ -7,7 +8,7 @@
 use candle_core::{DType, Device as Candle, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert;
-use detente::encoder::{Bert, Device, Encoder};
+use detente::encoder::{Bert, BertConfig, CpuBert, Device, Encoder, Precision, Weights};
 use divan::{Bencher, counter::ItemsCount};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,7 +27,9 @@ const BATCHES: [(&str, [usize; 8]); 3] = [
 ];
 
 struct Models {
-    ours: Bert,
+    int8: CpuBert,
+    f32: CpuBert,
+    candle: Bert,
     stock: bert::BertModel,
 }
 
@@ -36,12 +39,18 @@ static MODELS: LazyLock<Models> = LazyLock::new(|| {
     std::fs::create_dir_all(&folder).unwrap();
     candle_core::safetensors::save(&tensors, folder.join("model.safetensors")).unwrap();
     std::fs::write(folder.join("config.json"), CONFIG).unwrap();
-    let ours = Bert::open(&folder, &Device::Cpu).unwrap();
+    let weights = Weights::open(std::slice::from_ref(&folder)).unwrap();
+    let shape = BertConfig::open(&folder, &weights).unwrap();
+    let core = |precision| CpuBert::new(&shape, &weights, precision).unwrap();
+    let (int8, f32) = (core(Precision::Int8), core(Precision::F32));
+    let candle = Bert::new(&shape, &weights, &Device::Cpu).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     let config: bert::Config = serde_json::from_str(CONFIG).unwrap();
     let stock = VarBuilder::from_tensors(tensors, DType::F32, &Candle::Cpu);
     Models {
-        ours,
+        int8,
+        f32,
+        candle,
         stock: bert::BertModel::load(stock, &config).unwrap(),
     }
 });
@@ -103,15 +112,28 @@ fn lengths(batch: &str) -> [usize; 8] {
         .unwrap()
 }
 
-#[divan::bench(args = BATCHES.map(|(name, _)| name), sample_count = 7, sample_size = 1)]
-fn detente(bencher: Bencher, batch: &str) {
+fn run(bencher: Bencher, batch: &str, encoder: &dyn Encoder) {
     let lengths = lengths(batch);
     let windows = windows(&lengths);
     let windows: Vec<&[u32]> = windows.iter().map(Vec::as_slice).collect();
-    let model = &MODELS.ours;
     bencher
         .counter(ItemsCount::new(lengths.iter().sum::<usize>()))
-        .bench_local(|| model.encode(&windows).unwrap());
+        .bench_local(|| encoder.encode(&windows).unwrap());
+}
+
+#[divan::bench(args = BATCHES.map(|(name, _)| name), sample_count = 7, sample_size = 1)]
+fn core_int8(bencher: Bencher, batch: &str) {
+    run(bencher, batch, &MODELS.int8);
+}
+
+#[divan::bench(args = BATCHES.map(|(name, _)| name), sample_count = 7, sample_size = 1)]
+fn core_f32(bencher: Bencher, batch: &str) {
+    run(bencher, batch, &MODELS.f32);
+}
+
+#[divan::bench(args = BATCHES.map(|(name, _)| name), sample_count = 7, sample_size = 1)]
+fn on_candle(bencher: Bencher, batch: &str) {
+    run(bencher, batch, &MODELS.candle);
 }
 
 #[divan::bench(args = BATCHES.map(|(name, _)| name), sample_count = 7, sample_size = 1)]

@@ -12,16 +12,17 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::calibration::Calibration;
-use crate::encoder::{Bert, BertConfig, Device, Encoder, Weights};
+use crate::encoder::{self, BertConfig, Compute, Encoder, Weights};
 use crate::head::Head;
 use crate::tokens::Tokenizer;
 use crate::verdict::Provenance;
-use crate::windows::Windowed;
+use crate::windows::{Window, Windowed};
 use crate::{Error, Result};
 
 /// Version of the layout of a model folder that this crate reads and writes.
@@ -170,7 +171,7 @@ impl Model {
     /// # Errors
     /// [`Error::Model`], [`Error::Tensor`] or [`Error::Tokenizer`] naming the file that is missing or broken;
     /// [`Error::Argument`] for a device that this build or machine does not have.
-    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+    pub fn open(folder: &Path, compute: &Compute) -> Result<Self> {
         if !folder.is_dir() {
             return Err(Error::model(
                 folder,
@@ -189,7 +190,7 @@ impl Model {
             || open_tokenizer(folder),
             || {
                 rayon::join(
-                    || Bert::new(&config, weights, device),
+                    || encoder::open(&config, &weights, compute),
                     || hash_files(&paths),
                 )
             },
@@ -198,7 +199,7 @@ impl Model {
         Self::assemble(
             manifest,
             tokenizer?,
-            Box::new(encoder?),
+            encoder?,
             head.transpose()?,
             hash?,
             Origin::Folder(folder.to_owned()),
@@ -210,7 +211,7 @@ impl Model {
     /// # Errors
     /// [`Error::Argument`] for a device that this build or machine does not have.
     #[cfg(feature = "embedded")]
-    pub fn embedded(device: &Device) -> Result<Self> {
+    pub fn embedded(compute: &Compute) -> Result<Self> {
         use embedded::{CONFIG, EMBEDDINGS, ENCODER, HEAD, MANIFEST, TOKENIZER};
         let path = |(name, _): (&str, _)| Path::new("models/default").join(name);
         let weights = Weights::from_static(&[ENCODER, EMBEDDINGS])?;
@@ -220,7 +221,7 @@ impl Model {
             || Tokenizer::from_bytes(&path(TOKENIZER), TOKENIZER.1),
             || {
                 rayon::join(
-                    || Bert::new(&config, weights, device),
+                    || encoder::open(&config, &weights, compute),
                     || hash([ENCODER.1, EMBEDDINGS.1, HEAD.1]),
                 )
             },
@@ -228,7 +229,7 @@ impl Model {
         Self::assemble(
             Manifest::from_bytes(&path(MANIFEST), MANIFEST.1)?,
             tokenizer?,
-            Box::new(encoder?),
+            encoder?,
             Some(Head::from_bytes(&path(HEAD), HEAD.1)?),
             hash,
             Origin::Embedded,
@@ -355,7 +356,8 @@ impl Model {
     }
 
     /// The mean token state of every sentence, `[sentences, hidden]` for each article, read in the context of its
-    /// window. Windows of all articles share passes of at most `batch_tokens` tokens, at least one window each.
+    /// window. Windows of all articles share passes of at most `batch_tokens` tokens, at least one window each; passes run
+    /// side by side.
     ///
     /// # Errors
     /// [`Error::Inference`] where the device fails.
@@ -365,19 +367,12 @@ impl Model {
         batch_tokens: usize,
     ) -> Result<Vec<Array2<f32>>> {
         let hidden = self.encoder.hidden_size();
-        let mut sums: Vec<_> = articles
-            .iter()
-            .map(|a| Array2::<f32>::zeros((a.sentences.len(), hidden)))
-            .collect();
-        let mut counts: Vec<_> = articles
-            .iter()
-            .map(|a| vec![0usize; a.sentences.len()])
-            .collect();
         let windows: Vec<_> = articles
             .iter()
             .enumerate()
             .flat_map(|(article, a)| a.windows.iter().map(move |window| (article, window)))
             .collect();
+        let mut passes = Vec::new();
         let mut rest = &windows[..];
         while !rest.is_empty() {
             let mut tokens = 0;
@@ -385,25 +380,55 @@ impl Model {
                 tokens += w.ids.len();
                 tokens <= batch_tokens
             });
-            let (batch, after) = rest.split_at(fits.count().max(1));
+            let (pass, after) = rest.split_at(fits.count().max(1));
+            passes.push(pass);
             rest = after;
-            let ids: Vec<_> = batch.iter().map(|(_, w)| &w.ids[..]).collect();
-            let states = self.encoder.encode(&ids)?.flatten_all()?.to_vec1::<f32>()?;
-            let mut states = states.chunks_exact(hidden);
-            for (article, window) in batch {
-                let states: Vec<_> = states.by_ref().take(window.ids.len()).collect();
-                for span in &window.spans {
-                    let mut sum = sums[*article].row_mut(span.sentence);
-                    for state in &states[span.start..span.end] {
-                        sum += &ndarray::aview1(state);
-                    }
-                    counts[*article][span.sentence] += span.end - span.start;
-                }
+        }
+        let sums = passes.par_iter().map(|pass| {
+            let windows: Vec<_> = pass.iter().map(|(_, window)| *window).collect();
+            self.span_sums(&windows)
+        });
+        let sums = sums.collect::<Result<Vec<_>>>()?;
+        let mut means: Vec<_> = articles
+            .iter()
+            .map(|a| Array2::<f32>::zeros((a.sentences.len(), hidden)))
+            .collect();
+        let mut counts: Vec<_> = articles
+            .iter()
+            .map(|a| vec![0usize; a.sentences.len()])
+            .collect();
+        let mut sums = sums.into_iter().flatten();
+        for (article, window) in windows {
+            for (span, sum) in window.spans.iter().zip(&mut sums) {
+                let mut mean = means[article].row_mut(span.sentence);
+                mean += &sum;
+                counts[article][span.sentence] += span.end - span.start;
             }
         }
-        for (sum, counts) in sums.iter_mut().zip(&counts) {
-            for (mut row, &count) in sum.rows_mut().into_iter().zip(counts) {
-                row /= count as f32;
+        for (means, counts) in means.iter_mut().zip(&counts) {
+            for (mut mean, &count) in means.rows_mut().into_iter().zip(counts) {
+                mean /= count as f32;
+            }
+        }
+        Ok(means)
+    }
+
+    /// The sums of the token states of every span of some windows, run in one pass.
+    fn span_sums(&self, windows: &[&Window]) -> Result<Vec<Array1<f32>>> {
+        let hidden = self.encoder.hidden_size();
+        let ids: Vec<_> = windows.iter().map(|window| &window.ids[..]).collect();
+        let states = self.encoder.encode(&ids)?.flatten_all()?.to_vec1::<f32>()?;
+        let mut rest = &states[..];
+        let mut sums = Vec::new();
+        for window in windows {
+            let (states, after) = rest.split_at(window.ids.len() * hidden);
+            rest = after;
+            for span in &window.spans {
+                let mut sum = Array1::zeros(hidden);
+                for state in states[span.start * hidden..span.end * hidden].chunks_exact(hidden) {
+                    sum += &ndarray::aview1(state);
+                }
+                sums.push(sum);
             }
         }
         Ok(sums)

@@ -1,8 +1,10 @@
 //! From texts to verdicts.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use crate::calibration::{Calibration, sigmoid};
+use crate::encoder::Compute;
 use crate::head::Head;
 use crate::model::Model;
 use crate::text::Lang;
@@ -77,10 +79,7 @@ impl Scorer {
     /// None that a sound build gives.
     #[cfg(feature = "embedded")]
     pub fn embedded() -> Result<Self> {
-        Self::new(
-            Model::embedded(&crate::encoder::Device::Cpu)?,
-            Options::default(),
-        )
+        Self::new(Model::embedded(&Compute::default())?, Options::default())
     }
 
     /// The model that scores.
@@ -101,7 +100,7 @@ impl Scorer {
     /// Scores articles together, which is faster than one by one and gives the same verdicts. One result for each text,
     /// in order; an article that cannot be scored does not disturb the others.
     pub fn score_batch(&self, texts: &[Text<'_>]) -> Vec<Result<Verdict>> {
-        let windowed: Vec<_> = texts.iter().map(|t| self.windows(t)).collect();
+        let windowed: Vec<_> = texts.par_iter().map(|t| self.windows(t)).collect();
         let ready: Vec<_> = windowed.iter().filter_map(|w| w.as_ref().ok()).collect();
         let mut means = match self.model.sentence_means(&ready, self.options.batch_tokens) {
             Ok(means) => means.into_iter(),

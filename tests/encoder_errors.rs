@@ -26,7 +26,7 @@ fn error_after(change: impl FnOnce(&mut HashMap<String, Tensor>)) -> Error {
     let path = folder.path().join("model.safetensors");
     safetensors::save(&tensors, &path).unwrap();
     let result =
-        Weights::open(&[path]).and_then(|weights| Bert::new(&config(), weights, &Device::Cpu));
+        Weights::open(&[path]).and_then(|weights| Bert::new(&config(), &weights, &Device::Cpu));
     result.err().expect("an error")
 }
 
@@ -125,7 +125,7 @@ fn survives(bytes: &[u8], name: &str) {
         let _ = weights.tensor(name, &Candle::Cpu);
     }
     let config = BertConfig::from_gguf(&weights).unwrap_or_else(|_| config());
-    let _ = Bert::new(&config, weights, &Device::Cpu);
+    let _ = Bert::new(&config, &weights, &Device::Cpu);
 }
 
 /// Every length of the header and some of the data, then single bytes changed everywhere in the header.

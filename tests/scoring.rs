@@ -56,7 +56,7 @@ fn batch_equals_single_and_order_does_not_matter() {
 #[test]
 fn the_token_budget_changes_nothing() {
     let articles = samples();
-    let model = detente::Model::embedded(&detente::encoder::Device::Cpu).unwrap();
+    let model = detente::Model::embedded(&detente::encoder::Compute::default()).unwrap();
     let small = Scorer::new(
         model,
         Options {

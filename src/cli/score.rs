@@ -53,8 +53,8 @@ enum Format {
     Csv,
 }
 
-/// Articles read before they are scored together: enough to fill a pass, few enough to hold.
-const CHUNK: usize = 32;
+/// Articles read before they are scored together: enough to keep all threads at work, few enough to hold.
+const CHUNK: usize = 64;
 
 pub fn run(args: Args) -> Result<Outcome> {
     let columns = Columns {

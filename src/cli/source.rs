@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use detente::Model;
-use detente::encoder::Device;
+use detente::encoder::{Compute, Device, Precision};
 
 /// The options that choose a model, shared by the commands that run one.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,9 @@ pub struct Source {
     /// Where the model runs: cpu, cuda, cuda:1, metal
     #[arg(long, default_value = "cpu")]
     device: Device,
+    /// The numbers it multiplies: int8 or f32 [default: int8 on the CPU where the model is stored so, else f32]
+    #[arg(long)]
+    precision: Option<Precision>,
     /// Processor threads [default: one for each core]
     #[arg(long)]
     threads: Option<usize>,
@@ -31,14 +34,18 @@ impl Source {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             pool.build_global().context("cannot set --threads")?;
         }
+        let compute = Compute {
+            device: self.device,
+            precision: self.precision,
+        };
         let Some(name) = &self.model else {
-            return default_model(&self.device);
+            return default_model(&compute);
         };
         let folder = match hub_id(name) {
             Some((id, revision)) => self.fetch(id, revision)?,
             None => PathBuf::from(name),
         };
-        Ok(Model::open(&folder, &self.device)?)
+        Ok(Model::open(&folder, &compute)?)
     }
 
     #[cfg(feature = "hub")]
@@ -81,12 +88,12 @@ fn hub_id(name: &str) -> Option<(&str, Option<&str>)> {
 }
 
 #[cfg(feature = "embedded")]
-fn default_model(device: &Device) -> Result<Model> {
-    Ok(Model::embedded(device)?)
+fn default_model(compute: &Compute) -> Result<Model> {
+    Ok(Model::embedded(compute)?)
 }
 
 #[cfg(not(feature = "embedded"))]
-fn default_model(_device: &Device) -> Result<Model> {
+fn default_model(_compute: &Compute) -> Result<Model> {
     anyhow::bail!(
         "this program was built without a model of its own (feature `embedded`); give one with --model"
     )

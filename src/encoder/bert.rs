@@ -5,23 +5,20 @@
 //! not depend on the rows beside it, so neither does a window on the windows beside it, to the last bit on the CPU.
 
 use super::config::BertConfig;
-use super::stored::Stored;
+use super::embeddings::Embeddings;
 use super::weights::Weights;
 use super::{Device, Encoder};
-use crate::{Error, Result};
+use crate::Result;
 use candle_core::{D, Tensor};
 use candle_nn::{Activation, ops};
 use std::path::Path;
 
-/// A post-norm transformer encoder with learned absolute positions: BERT, RoBERTa, XLM-R.
+/// A post-norm transformer encoder in f32 on any of candle's devices: BERT, RoBERTa, XLM-R.
 pub struct Bert {
     hidden: usize,
     heads: usize,
     device: candle_core::Device,
-    /// Decoded row by row: as f32 the table of a multilingual model is larger than all the rest.
-    words: Stored,
-    /// What is added to a token's embedding at each position: the position's and that of type 0, `[positions, hidden]`.
-    positions: Vec<f32>,
+    embeddings: Embeddings,
     norm: LayerNorm,
     layers: Vec<Layer>,
 }
@@ -34,7 +31,7 @@ impl Bert {
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let weights = Weights::open(&[folder.into()])?;
         let config = BertConfig::open(folder, &weights)?;
-        Self::new(&config, weights, device)
+        Self::new(&config, &weights, device)
     }
 
     /// Builds the encoder that `config` describes from `weights`.
@@ -42,11 +39,11 @@ impl Bert {
     /// # Errors
     /// [`Error::Tensor`] where a tensor is missing or has another shape than `config` says; the errors of
     /// [`Device::open`].
-    pub fn new(config: &BertConfig, weights: Weights, device: &Device) -> Result<Self> {
+    pub fn new(config: &BertConfig, weights: &Weights, device: &Device) -> Result<Self> {
         let device = device.open()?;
         let hidden = config.hidden_size;
         let load = Load {
-            weights: &weights,
+            weights,
             device: &device,
             config,
         };
@@ -56,45 +53,11 @@ impl Bert {
         Ok(Self {
             hidden,
             heads: config.num_attention_heads,
-            words: weights.table("embeddings.word_embeddings.weight", 1, hidden)?,
-            positions: positions(config, &weights)?,
+            embeddings: Embeddings::new(config, weights)?,
             norm: load.norm("embeddings.LayerNorm")?,
             layers,
             device,
         })
-    }
-
-    /// The embeddings of all windows, `[tokens, hidden]`, before their layer norm.
-    fn embed(&self, windows: &[&[u32]]) -> Result<Tensor> {
-        let tokens: usize = windows.iter().map(|window| window.len()).sum();
-        let mut states = vec![0f32; tokens * self.hidden];
-        let mut rows = states.chunks_exact_mut(self.hidden);
-        for (number, window) in windows.iter().enumerate() {
-            let most = self.max_positions();
-            if !(2..=most).contains(&window.len()) {
-                return Err(Error::Argument(format!(
-                    "window {number} has {} ids, expected 2 (<s> and </s>) to {most}",
-                    window.len()
-                )));
-            }
-            let positions = self.positions.chunks_exact(self.hidden);
-            for ((&id, row), position) in window.iter().zip(&mut rows).zip(positions) {
-                if id as usize >= self.words.rows() {
-                    return Err(Error::Argument(format!(
-                        "token id {id} in window {number} is outside the vocabulary of {}: \
-                         tokenizer and encoder do not belong together",
-                        self.words.rows()
-                    )));
-                }
-                self.words.read_row(id as usize, row);
-                row.iter_mut().zip(position).for_each(|(sum, p)| *sum += p);
-            }
-        }
-        Ok(Tensor::from_vec(
-            states,
-            (tokens, self.hidden),
-            &self.device,
-        )?)
     }
 
     /// Attention of each window over itself: `[tokens, 3 · hidden]` to `[tokens, hidden]`.
@@ -124,11 +87,13 @@ impl Encoder for Bert {
     }
 
     fn max_positions(&self) -> usize {
-        self.positions.len() / self.hidden
+        self.embeddings.positions()
     }
 
     fn encode(&self, windows: &[&[u32]]) -> Result<Tensor> {
-        let embedded = self.embed(windows)?;
+        let embedded = self.embeddings.embed(windows)?;
+        let tokens = embedded.len() / self.hidden;
+        let embedded = Tensor::from_vec(embedded, (tokens, self.hidden), &self.device)?;
         if windows.is_empty() {
             return Ok(embedded);
         }
@@ -143,28 +108,6 @@ impl Encoder for Bert {
         }
         Ok(states)
     }
-}
-
-/// The position table from the first position on, with the embedding of type 0 added to each row.
-fn positions(config: &BertConfig, weights: &Weights) -> Result<Vec<f32>> {
-    let hidden = config.hidden_size;
-    let count = config.max_position_embeddings - config.first_position();
-    let table = weights.table("embeddings.position_embeddings.weight", count, hidden)?;
-    // A table without the rows before the first position is llama.cpp's; config.json may stand beside it.
-    let first = match table.rows() == count {
-        true => 0,
-        false => config.first_position(),
-    };
-    let mut kind = vec![0.0; hidden];
-    weights
-        .table("embeddings.token_type_embeddings.weight", 1, hidden)?
-        .read_row(0, &mut kind);
-    let mut rows = vec![0.0; count.min(table.rows() - first) * hidden];
-    for (index, row) in rows.chunks_exact_mut(hidden).enumerate() {
-        table.read_row(first + index, row);
-        row.iter_mut().zip(&kind).for_each(|(sum, k)| *sum += k);
-    }
-    Ok(rows)
 }
 
 struct Layer {

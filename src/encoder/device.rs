@@ -70,6 +70,47 @@ impl FromStr for Device {
     }
 }
 
+/// The numbers that the encoder multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Matrices as int8 with a scale for each row, states quantised on their way; on the CPU only.
+    Int8,
+    /// f32 throughout.
+    F32,
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "int8" => Ok(Self::Int8),
+            "f32" => Ok(Self::F32),
+            _ => Err(Error::Argument(format!(
+                "precision {text:?}: expected int8 or f32"
+            ))),
+        }
+    }
+}
+
+/// Where and in what numbers the encoder runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compute {
+    /// The device.
+    pub device: Device,
+    /// The numbers; `None` takes int8 for a model that is stored so, on the CPU, and f32 otherwise.
+    pub precision: Option<Precision>,
+}
+
+impl From<Device> for Compute {
+    fn from(device: Device) -> Self {
+        Self {
+            device,
+            precision: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,37 +2,26 @@
 
 use super::weights::Weights;
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::Device;
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize_to_file};
 use std::path::Path;
 
 const TABLE: &str = "embeddings.word_embeddings.weight";
 
-/// Quantises a matrix `[rows, columns]`, symmetrically, each row by itself.
+/// Quantises a row of a matrix symmetrically and adds it to `out`, in −127..=127.
 ///
-/// Returns the numbers, row after row, in −127..=127, and for each row the scale that gives them back by
-/// multiplication: the row's largest magnitude / 127. Halves round to even. A row of zeros has the scale 0.
-///
-/// # Errors
-/// [`Error::Inference`] where `matrix` has not two dimensions or cannot be read.
-pub fn quantize_rows(matrix: &Tensor) -> Result<(Vec<i8>, Vec<f32>)> {
-    let (rows, columns) = matrix.dims2()?;
-    let numbers = matrix.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
-    let numbers = numbers.flatten_all()?.to_vec1::<f32>()?;
-    let mut quantised = Vec::with_capacity(rows * columns);
-    let mut scales = Vec::with_capacity(rows);
-    for row in numbers.chunks_exact(columns.max(1)) {
-        let scale = row.iter().fold(0f32, |max, number| max.max(number.abs())) / 127.0;
-        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
-        // `as` saturates, so that no rounding can leave the range.
-        quantised.extend(
-            row.iter()
-                .map(|number| (number * inverse).round_ties_even() as i8),
-        );
-        scales.push(scale);
-    }
-    Ok((quantised, scales))
+/// Returns the scale that gives the numbers back by multiplication: the largest magnitude / 127. Halves round to even. A
+/// row of zeros has the scale 0.
+pub fn quantize_row(row: &[f32], out: &mut Vec<i8>) -> f32 {
+    let scale = row.iter().fold(0f32, |max, number| max.max(number.abs())) / 127.0;
+    let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
+    // `as` saturates, so that no rounding can leave the range.
+    out.extend(
+        row.iter()
+            .map(|number| (number * inverse).round_ties_even() as i8),
+    );
+    scale
 }
 
 /// Writes an encoder in its stored form: its matrices as I8 with a tensor `<name>.scale`, biases and layer norms as F32. The word embedding table, which has a file of its own, and whatever
@@ -50,8 +39,11 @@ pub fn write_int8(weights: &Weights, path: &Path) -> Result<()> {
         }
         let tensor = weights.tensor(name, &Device::Cpu)?;
         let shape = tensor.dims().to_vec();
-        if shape.len() == 2 {
-            let (numbers, scales) = quantize_rows(&tensor)?;
+        let flat = tensor.flatten_all()?.to_vec1::<f32>()?;
+        if let [_, columns] = shape[..] {
+            let mut numbers = Vec::with_capacity(flat.len());
+            let rows = flat.chunks_exact(columns.max(1));
+            let scales: Vec<_> = rows.map(|row| quantize_row(row, &mut numbers)).collect();
             let bytes = numbers.into_iter().map(i8::cast_unsigned).collect();
             let rows = vec![scales.len()];
             tensors.push((name.into(), Dtype::I8, shape, bytes));
@@ -62,8 +54,7 @@ pub fn write_int8(weights: &Weights, path: &Path) -> Result<()> {
                 f32_bytes(&scales),
             ));
         } else {
-            let numbers = tensor.flatten_all()?.to_vec1::<f32>()?;
-            tensors.push((name.into(), Dtype::F32, shape, f32_bytes(&numbers)));
+            tensors.push((name.into(), Dtype::F32, shape, f32_bytes(&flat)));
         }
     }
     let broken =
@@ -96,8 +87,8 @@ mod tests {
             [0.0; 4],
             [1e-3, 2e-3, -3e-3, 1.5e-3],
         ];
-        let matrix = Tensor::new(&numbers, &Device::Cpu).unwrap();
-        let (quantised, scales) = quantize_rows(&matrix).unwrap();
+        let mut quantised = Vec::new();
+        let scales = numbers.map(|row| quantize_row(&row, &mut quantised));
         assert_eq!(quantised[..4], [64, -127, 32, 0]);
         assert_eq!(scales[1], 0.0);
         for (row, scale) in scales.iter().enumerate() {

@@ -1,11 +1,14 @@
 //! The encoder: token ids in, token states out.
 //!
-//! [`Encoder`] is the contract of every back end. [`Bert`] fulfils it with candle for BERT, RoBERTa and XLM-R models,
-//! whose tensors come from a [`Weights`]: safetensors, GGUF or the int8 form that [`write_int8`] stores.
+//! [`Encoder`] is the contract of every back end, for BERT, RoBERTa and XLM-R models: [`CpuBert`] has kernels of its own
+//! in int8 and f32, [`Bert`] runs on candle's devices. Their tensors come from a [`Weights`]: safetensors, GGUF or the
+//! int8 form that [`write_int8`] stores.
 
 mod bert;
 mod config;
+mod cpu;
 mod device;
+mod embeddings;
 mod gguf;
 #[cfg(feature = "hub")]
 pub mod hub;
@@ -15,11 +18,12 @@ mod weights;
 
 pub use bert::Bert;
 pub use config::{BertConfig, ModelType, PositionEmbeddingType};
-pub use device::Device;
-pub use int8::{quantize_rows, write_int8};
+pub use cpu::CpuBert;
+pub use device::{Compute, Device, Precision};
+pub use int8::{quantize_row, write_int8};
 pub use weights::Weights;
 
-use crate::Result;
+use crate::{Error, Result};
 use candle_core::Tensor;
 
 /// Token ids in, token states out: the one contract of every back end.
@@ -42,4 +46,27 @@ pub trait Encoder: Send + Sync {
     /// [`max_positions`](Encoder::max_positions), or for an id outside the vocabulary;
     /// [`Error::Inference`](crate::Error::Inference) where the device fails.
     fn encode(&self, windows: &[&[u32]]) -> Result<Tensor>;
+}
+
+/// The encoder of `config` and `weights` for what `compute` asks for.
+///
+/// # Errors
+/// [`Error::Tensor`](crate::Error::Tensor) where a tensor is missing or has another shape than `config` says; the errors
+/// of [`Device::open`]; [`Error::Argument`](crate::Error::Argument) for int8 where only f32 is to be had.
+pub fn open(config: &BertConfig, weights: &Weights, compute: &Compute) -> Result<Box<dyn Encoder>> {
+    if compute.device == Device::Cpu && CpuBert::supports(config) {
+        let stored = match weights.has_int8() {
+            true => Precision::Int8,
+            false => Precision::F32,
+        };
+        let precision = compute.precision.unwrap_or(stored);
+        return Ok(Box::new(CpuBert::new(config, weights, precision)?));
+    }
+    if compute.precision == Some(Precision::Int8) {
+        return Err(Error::Argument(format!(
+            "precision int8: not to be had for this model on device {}; leave it out",
+            compute.device
+        )));
+    }
+    Ok(Box::new(Bert::new(config, weights, &compute.device)?))
 }

@@ -142,6 +142,13 @@ impl Stored {
         }
     }
 
+    /// The numbers as they are stored and the scales of the rows, where they are I8.
+    pub(super) fn into_int8(self) -> Option<(Vec<i8>, Vec<f32>)> {
+        let scales = self.scales?;
+        let bytes = self.file[self.range].iter();
+        Some((bytes.map(|byte| byte.cast_signed()).collect(), scales))
+    }
+
     /// Decodes all rows.
     pub(super) fn to_vec(&self) -> Vec<f32> {
         let mut numbers = vec![0.0; self.rows * self.columns];

@@ -172,6 +172,24 @@ impl Weights {
         Ok(self.stored(name)?.to_vec())
     }
 
+    /// Whether the layers are stored as I8.
+    pub(super) fn has_int8(&self) -> bool {
+        self.tensors.iter().any(|(name, entry)| {
+            name.starts_with("encoder.layer.") && matches!(entry.dtype, Ok(Dtype::I8))
+        })
+    }
+
+    /// A matrix of `rows` × `columns` numbers with the scales of its rows, or `None` where it is not stored as I8.
+    pub(super) fn int8_matrix(
+        &self,
+        name: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Option<(Vec<i8>, Vec<f32>)>> {
+        self.expect_shape(name, &[rows, columns])?;
+        Ok(self.stored(name)?.into_int8())
+    }
+
     /// A table of any number of rows, at least `rows`, of `columns` numbers each.
     pub(super) fn table(&self, name: &str, rows: usize, columns: usize) -> Result<Stored> {
         let stored = self.stored(name)?;

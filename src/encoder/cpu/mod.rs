@@ -1,0 +1,425 @@
+//! The CPU core: BERT, RoBERTa and XLM-R window by window, in int8 or f32, on the best instructions of the processor.
+//!
+//! Windows are never padded and never meet: each is one task of rayon's pool with memory of its own, so its states do
+//! not depend on the windows beside it or on the number of threads. Within a window the layers run over blocks of rows
+//! that stay in the cache; attention goes head by head.
+//!
+//! In int8, matrices are as stored, a scale for each row; the rows they meet are quantised to bytes, each by its own
+//! largest magnitude; attention multiplies i16; the rest is f32.
+
+mod attention;
+mod kernels;
+mod linear;
+mod math;
+
+use super::config::BertConfig;
+use super::embeddings::Embeddings;
+use super::weights::Weights;
+use super::{Encoder, Precision, quantize_row};
+use crate::{Error, Result};
+use attention::{Attention, Qkv};
+use candle_core::Tensor;
+use candle_nn::Activation;
+use kernels::{Bytes, Floats, Level, Shorts, Simd, Task};
+use linear::{Encoded, Linear};
+use math::LayerNorm;
+use rayon::prelude::*;
+use std::sync::Mutex;
+
+/// Rows that go through a layer together: a multiple of a tile's rows whose wide inner states stay in a 1 MiB cache.
+const BLOCK: usize = 72;
+
+/// A post-norm transformer encoder on the CPU: BERT, RoBERTa, XLM-R.
+pub struct CpuBert {
+    embeddings: Embeddings,
+    level: Level,
+    layers: Layers,
+}
+
+/// The layers, with the numbers that they multiply.
+enum Layers {
+    Int8(Stack<Int8>),
+    F32(Stack<F32>),
+}
+
+impl CpuBert {
+    /// Whether the core has what this model needs; [`Bert`](super::Bert) has more activations.
+    pub fn supports(config: &BertConfig) -> bool {
+        math::supports(config.hidden_act)
+    }
+
+    /// Builds the encoder that `config` describes from `weights`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where a tensor is missing or has another shape than `config` says; [`Error::Argument`] for a
+    /// model that the core does not [support](CpuBert::supports).
+    pub fn new(config: &BertConfig, weights: &Weights, precision: Precision) -> Result<Self> {
+        if !Self::supports(config) {
+            return Err(Error::Argument(format!(
+                "the CPU core has no activation {:?}",
+                config.hidden_act
+            )));
+        }
+        Ok(Self {
+            embeddings: Embeddings::new(config, weights)?,
+            level: Level::best(),
+            layers: match precision {
+                Precision::F32 => Layers::F32(Stack::load(config, weights)?),
+                Precision::Int8 => Layers::Int8(Stack::load(config, weights)?),
+            },
+        })
+    }
+
+    /// The instructions that the core found: `avx512-vnni`, `avx2` or `portable`.
+    pub fn instructions(&self) -> &'static str {
+        self.level.name()
+    }
+}
+
+impl Encoder for CpuBert {
+    fn hidden_size(&self) -> usize {
+        self.embeddings.hidden()
+    }
+
+    fn max_positions(&self) -> usize {
+        self.embeddings.positions()
+    }
+
+    fn encode(&self, windows: &[&[u32]]) -> Result<Tensor> {
+        let hidden = self.hidden_size();
+        let mut states = self.embeddings.embed(windows)?;
+        let mut rest = &mut states[..];
+        let mut parts = Vec::with_capacity(windows.len());
+        for window in windows {
+            let (part, after) = rest.split_at_mut(window.len() * hidden);
+            parts.push(part);
+            rest = after;
+        }
+        match &self.layers {
+            Layers::Int8(stack) => stack.run(self.level, parts),
+            Layers::F32(stack) => stack.run(self.level, parts),
+        }
+        let tokens = states.len() / hidden;
+        Ok(Tensor::from_vec(
+            states,
+            (tokens, hidden),
+            &candle_core::Device::Cpu,
+        )?)
+    }
+}
+
+/// The numbers of a core: those of its linear layers and those of its attention.
+trait Numbers: Sized {
+    type Linear: linear::Format;
+    type Attention: attention::Format;
+
+    /// Packs `weight`, `[outputs, inputs]`.
+    fn pack(weight: Matrix, bias: &[f32]) -> Linear<Self::Linear>;
+}
+
+struct Int8;
+struct F32;
+
+/// A matrix with a scale for each row.
+enum Matrix {
+    Int8(Vec<i8>, Vec<f32>),
+    F32(Vec<f32>),
+}
+
+impl Numbers for Int8 {
+    type Linear = Bytes;
+    type Attention = Shorts;
+
+    fn pack(weight: Matrix, bias: &[f32]) -> Linear<Bytes> {
+        match weight {
+            Matrix::Int8(weight, scales) => Linear::<Bytes>::new(&weight, &scales, bias),
+            Matrix::F32(weight) => {
+                let mut bytes = Vec::with_capacity(weight.len());
+                let rows = weight.chunks_exact(weight.len() / bias.len());
+                let scales: Vec<_> = rows.map(|row| quantize_row(row, &mut bytes)).collect();
+                Linear::<Bytes>::new(&bytes, &scales, bias)
+            }
+        }
+    }
+}
+
+impl Numbers for F32 {
+    type Linear = Floats;
+    type Attention = Floats;
+
+    fn pack(weight: Matrix, bias: &[f32]) -> Linear<Floats> {
+        match weight {
+            Matrix::F32(weight) => Linear::<Floats>::new(&weight, bias),
+            Matrix::Int8(weight, scales) => {
+                let rows = weight
+                    .chunks_exact(weight.len() / scales.len())
+                    .zip(&scales);
+                let weight: Vec<_> = rows
+                    .flat_map(|(row, scale)| row.iter().map(move |&w| f32::from(w) * scale))
+                    .collect();
+                Linear::<Floats>::new(&weight, bias)
+            }
+        }
+    }
+}
+
+impl Matrix {
+    fn load(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self> {
+        Ok(match weights.int8_matrix(name, rows, columns)? {
+            Some((numbers, scales)) => Self::Int8(numbers, scales),
+            None => Self::F32(weights.matrix(name, rows, columns)?),
+        })
+    }
+
+    /// Multiplies all numbers by `factor`.
+    fn scaled(mut self, factor: f32) -> Self {
+        let numbers = match &mut self {
+            Self::Int8(_, scales) => scales,
+            Self::F32(numbers) => numbers,
+        };
+        numbers.iter_mut().for_each(|x| *x *= factor);
+        self
+    }
+
+    /// The rows of matrices of one kind, one after another.
+    fn stack(parts: [Self; 3]) -> Self {
+        let mut all = Self::F32(Vec::new());
+        for part in parts {
+            all = match (all, part) {
+                (Self::Int8(mut all, mut scales), Self::Int8(numbers, more)) => {
+                    all.extend(numbers);
+                    scales.extend(more);
+                    Self::Int8(all, scales)
+                }
+                (Self::F32(mut all), Self::F32(numbers)) => {
+                    all.extend(numbers);
+                    Self::F32(all)
+                }
+                (_, part) => part,
+            };
+        }
+        all
+    }
+}
+
+/// The norm of the embeddings, all layers, and memory for as many windows as run at once.
+struct Stack<N: Numbers> {
+    hidden: usize,
+    heads: usize,
+    norm: LayerNorm,
+    activation: Activation,
+    layers: Vec<Layer<N>>,
+    scratch: Mutex<Vec<Scratch<N>>>,
+}
+
+struct Layer<N: Numbers> {
+    /// Query, key and value in one product; the attention scale log₂ e / √d is in the query's part.
+    qkv: Linear<N::Linear>,
+    output: Linear<N::Linear>,
+    attention_norm: LayerNorm,
+    up: Linear<N::Linear>,
+    down: Linear<N::Linear>,
+    output_norm: LayerNorm,
+}
+
+/// Memory of one window on its way through the layers.
+struct Scratch<N: Numbers> {
+    /// What the next linear layer takes: the states, but for the context after attention.
+    rows: Encoded<N::Linear>,
+    qkv: Vec<f32>,
+    attention: Attention<N::Attention>,
+    context: Vec<f32>,
+    inner: Vec<f32>,
+    inner_rows: Encoded<N::Linear>,
+    block: Vec<f32>,
+}
+
+impl<N: Numbers> Default for Scratch<N> {
+    fn default() -> Self {
+        Self {
+            rows: Encoded::default(),
+            qkv: Vec::new(),
+            attention: Attention::default(),
+            context: Vec::new(),
+            inner: Vec::new(),
+            inner_rows: Encoded::default(),
+            block: Vec::new(),
+        }
+    }
+}
+
+impl<N: Numbers + Send + Sync> Stack<N>
+where
+    Scratch<N>: Send,
+    Layer<N>: Send + Sync,
+{
+    fn load(config: &BertConfig, weights: &Weights) -> Result<Self> {
+        let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
+        let layers = (0..config.num_hidden_layers)
+            .into_par_iter()
+            .map(|layer| Layer::load(config, weights, &format!("encoder.layer.{layer}")));
+        Ok(Self {
+            hidden,
+            heads,
+            norm: norm(config, weights, "embeddings.LayerNorm")?,
+            activation: config.hidden_act,
+            layers: layers.collect::<Result<_>>()?,
+            scratch: Mutex::default(),
+        })
+    }
+
+    /// Turns the embeddings of every window into its states.
+    fn run(&self, level: Level, windows: Vec<&mut [f32]>) {
+        windows.into_par_iter().for_each(|states| {
+            let pool = || {
+                self.scratch
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner())
+            };
+            let mut scratch = pool().pop().unwrap_or_default();
+            level.run(Window {
+                stack: self,
+                states,
+                scratch: &mut scratch,
+            });
+            pool().push(scratch);
+        });
+    }
+}
+
+/// One window on its way through the layers.
+struct Window<'a, N: Numbers> {
+    stack: &'a Stack<N>,
+    /// `[tokens, hidden]`
+    states: &'a mut [f32],
+    scratch: &'a mut Scratch<N>,
+}
+
+impl<N: Numbers> Task for Window<'_, N> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            stack,
+            states,
+            scratch,
+        } = self;
+        let hidden = stack.hidden;
+        let tokens = states.len() / hidden;
+        scratch.qkv.resize(tokens * 3 * hidden, 0.0);
+        scratch.context.resize(tokens * hidden, 0.0);
+        scratch.block.resize(BLOCK * hidden, 0.0);
+        scratch.rows.reset(tokens, hidden);
+        for (row, state) in states.chunks_exact_mut(hidden).enumerate() {
+            stack.norm.apply(simd, state);
+            scratch.rows.set(row, state);
+        }
+        for layer in &stack.layers {
+            layer.forward(simd, stack, states, scratch);
+        }
+    }
+}
+
+impl<N: Numbers> Layer<N> {
+    fn load(config: &BertConfig, weights: &Weights, prefix: &str) -> Result<Self> {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let width = (hidden / config.num_attention_heads) as f32;
+        let scale = std::f32::consts::LOG2_E / width.sqrt();
+        let linear = |part: &str, rows, columns| {
+            let name = format!("{prefix}.{part}");
+            let weight = Matrix::load(weights, &format!("{name}.weight"), rows, columns)?;
+            let bias = weights.vector(&format!("{name}.bias"), rows)?;
+            Ok::<_, Error>((weight, bias))
+        };
+        let packed = |part, rows, columns| {
+            let (weight, bias) = linear(part, rows, columns)?;
+            Ok::<_, Error>(N::pack(weight, &bias))
+        };
+        let (query, query_bias) = linear("attention.self.query", hidden, hidden)?;
+        let (key, key_bias) = linear("attention.self.key", hidden, hidden)?;
+        let (value, value_bias) = linear("attention.self.value", hidden, hidden)?;
+        let mut bias: Vec<_> = query_bias.iter().map(|b| b * scale).collect();
+        bias.extend(key_bias.iter().chain(&value_bias));
+        Ok(Self {
+            qkv: N::pack(Matrix::stack([query.scaled(scale), key, value]), &bias),
+            output: packed("attention.output.dense", hidden, hidden)?,
+            attention_norm: norm(
+                config,
+                weights,
+                &format!("{prefix}.attention.output.LayerNorm"),
+            )?,
+            up: packed("intermediate.dense", inner, hidden)?,
+            down: packed("output.dense", hidden, inner)?,
+            output_norm: norm(config, weights, &format!("{prefix}.output.LayerNorm"))?,
+        })
+    }
+
+    /// From states to states, both of them also in `scratch.rows`.
+    #[inline(always)]
+    fn forward<S: Simd>(
+        &self,
+        simd: S,
+        stack: &Stack<N>,
+        states: &mut [f32],
+        scratch: &mut Scratch<N>,
+    ) {
+        let hidden = stack.hidden;
+        let tokens = states.len() / hidden;
+        let rows = &mut scratch.rows;
+        self.qkv
+            .forward(simd, rows, 0..tokens, None, &mut scratch.qkv);
+        let qkv = Qkv {
+            numbers: &scratch.qkv,
+            hidden,
+            heads: stack.heads,
+        };
+        scratch.attention.forward(simd, qkv, &mut scratch.context);
+        for (row, context) in scratch.context.chunks_exact(hidden).enumerate() {
+            rows.set(row, context);
+        }
+        let inner = self.up.outputs();
+        scratch.inner.resize(BLOCK * inner, 0.0);
+        scratch.inner_rows.reset(BLOCK, inner);
+        for (block, states) in states.chunks_mut(BLOCK * hidden).enumerate() {
+            let range = block * BLOCK..block * BLOCK + states.len() / hidden;
+            let outputs = &mut scratch.block[..];
+            self.output
+                .forward(simd, rows, range.clone(), None, outputs);
+            let pairs = states
+                .chunks_exact_mut(hidden)
+                .zip(outputs.chunks_exact(hidden));
+            for (row, (state, output)) in range.clone().zip(pairs) {
+                self.attention_norm.add(simd, state, output);
+                rows.set(row, state);
+            }
+            let activation = Some(stack.activation);
+            self.up
+                .forward(simd, rows, range.clone(), activation, &mut scratch.inner);
+            for (row, inner) in scratch
+                .inner
+                .chunks_exact(inner)
+                .take(range.len())
+                .enumerate()
+            {
+                scratch.inner_rows.set(row, inner);
+            }
+            self.down
+                .forward(simd, &scratch.inner_rows, 0..range.len(), None, outputs);
+            let pairs = states
+                .chunks_exact_mut(hidden)
+                .zip(outputs.chunks_exact(hidden));
+            for (row, (state, output)) in range.zip(pairs) {
+                self.output_norm.add(simd, state, output);
+                rows.set(row, state);
+            }
+        }
+    }
+}
+
+fn norm(config: &BertConfig, weights: &Weights, name: &str) -> Result<LayerNorm> {
+    let vector = |part: &str| weights.vector(&format!("{name}.{part}"), config.hidden_size);
+    Ok(LayerNorm {
+        weight: vector("weight")?,
+        bias: vector("bias")?,
+        eps: config.layer_norm_eps as f32,
+    })
+}
