@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `detente.json` | name, revision, window size, calibration ([`Manifest`]) |
 //! | `config.json` | shape of the encoder, as Hugging Face writes it |
-//! | `tokenizer.json` or `tokenizer.json.gz` | the tokenizer |
+//! | `tokenizer.bin.gz`, else `tokenizer.json` or `tokenizer.json.gz` | the tokenizer, in detente's form or Hugging Face's |
 //! | `head.safetensors` | the scoring head |
 //! | `encoder.safetensors` and `embeddings.gguf`, or `model.safetensors`, or a `.gguf` file | the encoder's weights |
 
@@ -107,17 +107,26 @@ impl Manifest {
     }
 }
 
+/// Names of a tokenizer's file, in the order in which they are looked for.
+pub(crate) const TOKENIZERS: [&str; 3] =
+    ["tokenizer.bin.gz", "tokenizer.json", "tokenizer.json.gz"];
+
+/// The file that holds the tokenizer of a model folder; [`Error::Model`] where there is none.
+pub(crate) fn tokenizer_file(folder: &Path) -> Result<PathBuf> {
+    let mut paths = TOKENIZERS.iter().map(|name| folder.join(name));
+    paths.find(|path| path.exists()).ok_or_else(|| {
+        let names = TOKENIZERS.join(", ");
+        Error::model(folder, format!("no tokenizer in it, none of {names}"))
+    })
+}
+
 /// Opens the tokenizer of a model folder.
 ///
 /// # Errors
 /// [`Error::Model`] where the folder has none, else as [`Tokenizer::from_bytes`].
 pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
-    let path = ["tokenizer.json", "tokenizer.json.gz"]
-        .map(|name| folder.join(name))
-        .into_iter()
-        .find(|path| path.exists())
-        .ok_or_else(|| Error::model(folder, "no tokenizer.json or tokenizer.json.gz in it"))?;
-    Tokenizer::from_bytes(&path, &std::fs::read(&path).map_err(Error::io(&path))?)
+    let path = tokenizer_file(folder)?;
+    Tokenizer::from_bytes(&path, &read(&path)?)
 }
 
 /// Everything that scoring needs.
@@ -158,7 +167,7 @@ mod embedded {
 
     pub(super) const MANIFEST: File = file!("detente.json");
     pub(super) const CONFIG: File = file!("config.json");
-    pub(super) const TOKENIZER: File = file!("tokenizer.json.gz");
+    pub(super) const TOKENIZER: File = file!("tokenizer.bin.gz");
     pub(super) const ENCODER: File = file!("encoder.safetensors");
     pub(super) const EMBEDDINGS: File = file!("embeddings.gguf");
     pub(super) const HEAD: File = file!("head.safetensors");
@@ -185,7 +194,7 @@ impl Model {
         let head = head.exists().then_some(head);
         let paths = weights.paths().map(Path::to_owned).chain(head.clone());
         let paths: Vec<PathBuf> = paths.collect();
-        // The tokenizer takes as long to load as all the rest.
+        // A tokenizer.json takes as long to load as all the rest.
         let (tokenizer, (encoder, hash)) = rayon::join(
             || open_tokenizer(folder),
             || {
@@ -216,7 +225,6 @@ impl Model {
         let path = |(name, _): (&str, _)| Path::new("models/default").join(name);
         let weights = Weights::from_static(&[ENCODER, EMBEDDINGS])?;
         let config = BertConfig::from_json(CONFIG.1, &path(CONFIG))?;
-        // The tokenizer takes as long to load as all the rest.
         let (tokenizer, (encoder, hash)) = rayon::join(
             || Tokenizer::from_bytes(&path(TOKENIZER), TOKENIZER.1),
             || {

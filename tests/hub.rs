@@ -53,7 +53,7 @@ fn model_file(name: &str) -> Option<Vec<u8>> {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-bert");
             Some(std::fs::read(folder.join(name)).unwrap())
         }
-        "tokenizer.json" => Some(b"{}".to_vec()),
+        "tokenizer.bin.gz" | "tokenizer.json" => Some(b"{}".to_vec()),
         _ => None,
     }
 }
@@ -81,6 +81,7 @@ fn answer(mut stream: TcpStream, log: &Mutex<Vec<String>>) {
                     ".gitattributes",
                     "README.md",
                     "config.json",
+                    "tokenizer.bin.gz",
                     "tokenizer.json",
                     "model.safetensors",
                     "pytorch_model.bin",
@@ -165,7 +166,12 @@ fn downloads_what_it_needs_and_only_once() {
     let folder = fetch("someone/tiny", &options).unwrap();
     assert_eq!(
         files(&folder),
-        ["config.json", "model.safetensors", "tokenizer.json"]
+        [
+            "config.json",
+            "model.safetensors",
+            "tokenizer.bin.gz",
+            "tokenizer.json"
+        ]
     );
     Bert::open(&folder, &Device::Cpu).unwrap();
     hub.asked();

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Outcome;
 
-/// Store a trained model small: int8 layers, 4-bit embedding table, compressed tokenizer
+/// Store a trained model small: int8 layers, 4-bit embedding table, tokenizer that loads fast
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Model folder, as training wrote it
@@ -23,6 +23,11 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    detente::pack::pack(&args.model, &args.output, &args.id, &args.revision)?;
+    let packed = detente::pack::pack(&args.model, &args.output, &args.id, &args.revision)?;
+    if let Some(reason) = packed.slow_tokenizer {
+        eprintln!(
+            "detente: the tokenizer stays a tokenizer.json, which loads more slowly: {reason}"
+        );
+    }
     Ok(Outcome::Complete)
 }

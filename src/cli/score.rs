@@ -96,7 +96,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     run.score(chunk)?;
     run.sink.finish()?;
     run.progress.finish_and_clear();
-    // Freeing the tokenizer's tables takes longer than scoring an article, and the process ends anyway.
+    // Freeing the tables of a tokenizer.json takes longer than scoring an article, and the process ends anyway.
     std::mem::forget(run.scorer);
     Ok(Outcome::of(run.failed))
 }

@@ -6,9 +6,10 @@ use hf_hub::{Cache, Repo, RepoType};
 use std::path::PathBuf;
 
 /// Files that are taken wherever a model has them; the weights come on top.
-const COMPANIONS: [&str; 5] = [
+const COMPANIONS: [&str; 6] = [
     "detente.json",
     "config.json",
+    "tokenizer.bin.gz",
     "tokenizer.json",
     "tokenizer.json.gz",
     "head.safetensors",
