@@ -46,6 +46,10 @@ pub struct Manifest {
     /// Calibration; absent from a model fresh from training.
     #[serde(default)]
     pub calibration: Calibration,
+    /// SHA-256 of the weight files, as [`Model::save`] writes it. What is inside the program goes by it; the files of a
+    /// folder are hashed when they are opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_hash: Option<String>,
 }
 
 impl Manifest {
@@ -80,6 +84,7 @@ impl Manifest {
             revision: String::new(),
             window: DEFAULT_WINDOW,
             calibration: Calibration::default(),
+            weights_hash: None,
         }
     }
 
@@ -225,21 +230,19 @@ impl Model {
         let path = |(name, _): (&str, _)| Path::new("models/default").join(name);
         let weights = Weights::from_static(&[ENCODER, EMBEDDINGS])?;
         let config = BertConfig::from_json(CONFIG.1, &path(CONFIG))?;
-        let (tokenizer, (encoder, hash)) = rayon::join(
+        let (tokenizer, encoder) = rayon::join(
             || Tokenizer::from_bytes(&path(TOKENIZER), TOKENIZER.1),
-            || {
-                rayon::join(
-                    || encoder::open(&config, &weights, compute),
-                    || hash([ENCODER.1, EMBEDDINGS.1, HEAD.1]),
-                )
-            },
+            || encoder::open(&config, &weights, compute),
         );
+        let manifest = Manifest::from_bytes(&path(MANIFEST), MANIFEST.1)?;
+        let hash = manifest.weights_hash.clone();
         Self::assemble(
-            Manifest::from_bytes(&path(MANIFEST), MANIFEST.1)?,
+            manifest,
             tokenizer?,
             encoder?,
             Some(Head::from_bytes(&path(HEAD), HEAD.1)?),
-            hash,
+            // Hashing 79 MB takes longer than all the rest of the start.
+            hash.unwrap_or_else(|| hash_bytes([ENCODER.1, EMBEDDINGS.1, HEAD.1])),
             Origin::Embedded,
         )
     }
@@ -324,7 +327,7 @@ impl Model {
     /// Writes this model as a folder that [`Model::open`] reads: the files it came from, its head and its manifest.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the file that cannot be read or written.
+    /// [`Error::Io`] naming the file that cannot be read or written; [`Error::Model`] where the files are broken.
     pub fn save(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         match &self.origin {
@@ -351,8 +354,15 @@ impl Model {
                 }
             }
         }
-        write(&folder.join("head.safetensors"), &self.head.to_bytes()?)?;
-        self.manifest.write(folder)
+        let head = folder.join("head.safetensors");
+        write(&head, &self.head.to_bytes()?)?;
+        let weights = Weights::open(&[folder.to_owned()])?;
+        let paths = weights.paths().map(Path::to_owned).chain([head]);
+        let manifest = Manifest {
+            weights_hash: Some(hash_files(&paths.collect::<Vec<_>>())?),
+            ..self.manifest.clone()
+        };
+        manifest.write(folder)
     }
 
     /// Cuts a text into this model's windows.
@@ -454,11 +464,25 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 /// SHA-256 of files, one after another, in the order given.
 fn hash_files(paths: &[PathBuf]) -> Result<String> {
     let files = paths.iter().map(|path| read(path));
-    Ok(hash(files.collect::<Result<Vec<_>>>()?))
+    Ok(hash_bytes(files.collect::<Result<Vec<_>>>()?))
 }
 
-fn hash(files: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+fn hash_bytes(files: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hash = Sha256::new();
     files.into_iter().for_each(|bytes| hash.update(bytes));
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(all(test, feature = "embedded"))]
+mod tests {
+    use super::embedded::{EMBEDDINGS, ENCODER, HEAD, MANIFEST};
+    use super::*;
+
+    /// The program goes by the hash in the manifest; it must be that of the files beside it.
+    #[test]
+    fn the_default_model_is_the_one_that_its_manifest_says() {
+        let manifest = Manifest::from_bytes(Path::new(MANIFEST.0), MANIFEST.1).unwrap();
+        let hash = hash_bytes([ENCODER.1, EMBEDDINGS.1, HEAD.1]);
+        assert_eq!(manifest.weights_hash, Some(hash));
+    }
 }

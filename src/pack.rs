@@ -44,6 +44,7 @@ pub fn pack(from: &Path, to: &Path, id: &str, revision: &str) -> Result<Packed> 
     let manifest = Manifest {
         id: id.to_owned(),
         revision: revision.to_owned(),
+        weights_hash: None,
         ..Manifest::open(from)?
     };
     manifest.write(to)?;
@@ -177,7 +178,7 @@ mod tests {
             assert_eq!(ids(packed.path()).unwrap(), ids(from.path()).unwrap());
 
             let saved = tempfile::tempdir().unwrap();
-            let model = Model::open(packed.path(), &crate::encoder::Device::Cpu).unwrap();
+            let model = Model::open(packed.path(), &crate::encoder::Compute::default()).unwrap();
             model.save(saved.path()).unwrap();
             assert_eq!(tokenizers_in(saved.path()), [result]);
         }

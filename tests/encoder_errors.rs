@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device as Candle, Tensor, safetensors};
 use detente::Error;
-use detente::encoder::{Bert, BertConfig, Device, Encoder, Weights};
+use detente::encoder::{Bert, BertConfig, Compute, CpuBert, Device, Encoder, Precision, Weights, open};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -101,16 +101,40 @@ fn folders_and_files_are_named() {
 
 #[test]
 fn ids_and_lengths_are_checked() {
-    let encoder = Bert::open(&fixture("tiny-bert"), &Device::Cpu).unwrap();
-    assert_eq!(encoder.encode(&[]).unwrap().dims(), [0, 32]);
-    let error = |window: &[u32]| encoder.encode(&[&[0, 2], window]).unwrap_err();
-    says(
-        &error(&[0, 120, 2]),
-        &["token id 120", "window 1", "vocabulary of 120"],
-    );
-    says(&error(&[0; 65]), &["window 1", "65 ids", "to 64"]);
-    says(&error(&[]), &["0 ids"]);
-    says(&error(&[0]), &["1 ids"]);
+    let weights = Weights::open(&[fixture("tiny-bert")]).unwrap();
+    let encoders: [Box<dyn Encoder>; 2] = [
+        Box::new(Bert::new(&config(), &weights, &Device::Cpu).unwrap()),
+        Box::new(CpuBert::new(&config(), &weights, Precision::Int8).unwrap()),
+    ];
+    for encoder in encoders {
+        assert_eq!(encoder.encode(&[]).unwrap().dims(), [0, 32]);
+        let error = |window: &[u32]| encoder.encode(&[&[0, 2], window]).unwrap_err();
+        says(
+            &error(&[0, 120, 2]),
+            &["token id 120", "window 1", "vocabulary of 120"],
+        );
+        says(&error(&[0; 65]), &["window 1", "65 ids", "to 64"]);
+        says(&error(&[]), &["0 ids"]);
+        says(&error(&[0]), &["1 ids"]);
+    }
+}
+
+/// What the CPU core does not have runs on candle, unless int8 was asked for.
+#[test]
+fn an_activation_that_the_core_lacks_runs_on_candle() {
+    let weights = Weights::open(&[fixture("tiny-bert")]).unwrap();
+    let mut config = config();
+    config.hidden_act = candle_nn::Activation::Silu;
+    assert!(!CpuBert::supports(&config));
+    let compute = |precision| Compute {
+        precision,
+        ..Compute::default()
+    };
+    let encoder = open(&config, &weights, &compute(None)).unwrap();
+    assert_eq!(encoder.encode(&[&[0, 2]]).unwrap().dims(), [2, 32]);
+    let error = open(&config, &weights, &compute(Some(Precision::Int8))).err();
+    says(&error.expect("an error"), &["precision int8", "device cpu"]);
+    assert!(CpuBert::new(&config, &weights, Precision::F32).is_err());
 }
 
 /// Opens bytes as a file of weights and builds what they let us build; any result is right but a panic.
@@ -126,6 +150,9 @@ fn survives(bytes: &[u8], name: &str) {
     }
     let config = BertConfig::from_gguf(&weights).unwrap_or_else(|_| config());
     let _ = Bert::new(&config, &weights, &Device::Cpu);
+    for precision in [Precision::Int8, Precision::F32] {
+        let _ = CpuBert::new(&config, &weights, precision);
+    }
 }
 
 /// Every length of the header and some of the data, then single bytes changed everywhere in the header.
