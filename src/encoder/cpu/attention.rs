@@ -115,6 +115,30 @@ impl<'a> Qkv<'a> {
         let start = (3 * token + part) * self.hidden + head * self.width();
         &self.numbers[start..start + self.width()]
     }
+
+    /// Inputs of a panel of a token's values, each times its factor; zeros after the last token.
+    #[inline(always)]
+    fn values<F: Format>(
+        &self,
+        token: usize,
+        head: usize,
+        panel: usize,
+        factors: &[f32; TALL],
+    ) -> [F::Input; TALL] {
+        let mut numbers = [0f32; TALL];
+        if token < self.tokens() {
+            let row = &self.get(token, 2, head)[panel * TALL..];
+            match row.first_chunk() {
+                Some(row) => numbers = *row,
+                None => numbers[..row.len()].copy_from_slice(row),
+            }
+        }
+        let mut inputs = [F::Input::default(); TALL];
+        for i in 0..TALL {
+            inputs[i] = F::input(numbers[i] * factors[i]);
+        }
+        inputs
+    }
 }
 
 impl<F: Format> Attention<F> {
@@ -152,7 +176,7 @@ impl<F: Format> Attention<F> {
                 for (row, sum) in sums[..count].iter_mut().enumerate() {
                     *sum = self.softmax(simd, row, tokens, padded, scale.score);
                 }
-                self.mix(simd, qkv, head, first, &sums[..count], padded, out);
+                self.mix(simd, qkv, head, first, &sums[..count], out);
                 first += count;
             }
         }
@@ -207,20 +231,10 @@ impl<F: Format> Attention<F> {
                     None => (1.0, 1.0),
                 };
             }
-            let inputs = |token: usize| {
-                let mut numbers = [0f32; TALL];
-                if token < tokens {
-                    let row = &qkv.get(token, 2, head)[panel * TALL..];
-                    match row.first_chunk() {
-                        Some(row) => numbers = *row,
-                        None => numbers[..row.len()].copy_from_slice(row),
-                    }
-                }
-                std::array::from_fn::<_, TALL, _>(|c| F::input(numbers[c] * inverses[c]))
-            };
             for (word, lines) in lines.iter_mut().enumerate() {
-                let first = inputs(word * F::INPUTS);
-                let second = inputs(word * F::INPUTS + F::INPUTS - 1);
+                let token = word * F::INPUTS;
+                let first = qkv.values::<F>(token, head, panel, &inverses);
+                let second = qkv.values::<F>(token + F::INPUTS - 1, head, panel, &inverses);
                 for (line, half) in lines.iter_mut().zip([0, 16]) {
                     for c in 0..16 {
                         line.0[c] = F::word(first[half + c], second[half + c]);
@@ -298,19 +312,21 @@ impl<F: Format> Attention<F> {
         let top = fold(tops, larger);
 
         let full = F::ROOM.map_or(1.0, |_| WEIGHT);
-        let weigh = |score| exp2(simd, (F::number(score) - top) * scale);
         after.as_flattened_mut().fill(F::Input::default());
         let mut sums = [0f32; LANES];
         if let Some(weights) = after.first_mut() {
             for i in 0..LANES {
-                sums[i] = if live[i] { weigh(last[i]) } else { 0.0 };
+                let weight = exp2(simd, (F::number(last[i]) - top) * scale);
+                sums[i] = if live[i] { weight } else { 0.0 };
                 weights[i] = F::input(sums[i] * full);
             }
         }
         for (chunk, weights) in chunks.iter().zip(weights) {
-            let part = chunk.map(weigh);
-            *weights = part.map(|weight| F::input(weight * full));
-            sums = std::array::from_fn(|i| sums[i] + part[i]);
+            for i in 0..LANES {
+                let weight = exp2(simd, (F::number(chunk[i]) - top) * scale);
+                sums[i] += weight;
+                weights[i] = F::input(weight * full);
+            }
         }
         1.0 / (full * fold(sums, |a, b| a + b))
     }
@@ -324,9 +340,9 @@ impl<F: Format> Attention<F> {
         head: usize,
         first: usize,
         factors: &[f32],
-        padded: usize,
         out: &mut [f32],
     ) {
+        let padded = self.weights.len() / TALL_ROWS;
         let mut sums = [F::Sum::default(); TALL * TALL_ROWS];
         let rows = Rows {
             numbers: &self.weights[..],
@@ -357,7 +373,9 @@ fn encode<F: Format>(numbers: &[f32], scale: f32, out: &mut [F::Input]) {
     let (chunks, rest) = numbers.as_chunks::<LANES>();
     let (lanes, after) = out.split_at_mut(chunks.len() * LANES);
     for (lanes, chunk) in lanes.as_chunks_mut::<LANES>().0.iter_mut().zip(chunks) {
-        *lanes = chunk.map(|x| F::input(x * scale));
+        for i in 0..LANES {
+            lanes[i] = F::input(chunk[i] * scale);
+        }
     }
     for (out, x) in after.iter_mut().zip(rest) {
         *out = F::input(x * scale);

@@ -24,7 +24,9 @@ impl Format for Bytes {
         let (chunks, rest) = row.as_chunks::<LANES>();
         let (lanes, after) = out.split_at_mut(chunks.len() * LANES);
         for (lanes, chunk) in lanes.as_chunks_mut::<LANES>().0.iter_mut().zip(chunks) {
-            *lanes = chunk.map(byte);
+            for i in 0..LANES {
+                lanes[i] = byte(chunk[i]);
+            }
         }
         for (out, &x) in after.iter_mut().zip(rest) {
             *out = byte(x);

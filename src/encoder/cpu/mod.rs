@@ -7,6 +7,11 @@
 //! In int8, matrices are as stored, a scale for each row; the rows they meet are quantised to bytes, each by its own
 //! largest magnitude; attention multiplies i16; the rest is f32.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "lanes of several arrays go in step, and a known number of them becomes vectors"
+)]
+
 mod attention;
 mod kernels;
 mod linear;
