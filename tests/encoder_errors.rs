@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device as Candle, Tensor, safetensors};
 use detente::Error;
-use detente::encoder::{Bert, BertConfig, Compute, CpuBert, Device, Encoder, Precision, Weights, open};
+use detente::encoder::{
+    Bert, BertConfig, Compute, CpuBert, Device, Encoder, Precision, Weights, open,
+};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

@@ -193,6 +193,7 @@ def main():
                 content = {"stage": number, "step": step + 1, "best": best, "model": tensors, "optimiser": optimiser.state_dict()}
                 torch.save(content, partial)
                 partial.rename(checkpoint)
+        export(model, args.base, args.output / f"model-{stage['name']}")
 
 
 if __name__ == "__main__":
