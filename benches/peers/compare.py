@@ -67,7 +67,7 @@ class Ours:
     def __init__(self, folder, threads):
         built = ["cargo", "bench", "--no-run", "--bench", "ours", "--message-format", "json"]
         lines = subprocess.run(built, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
-        program = [m["executable"] for m in map(json.loads, lines) if m.get("executable")][-1]
+        (program,) = [m["executable"] for m in map(json.loads, lines) if m.get("executable") and m["target"]["name"] == "ours"]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([program, str(folder), str(threads)], stdin=pipe, stdout=pipe, text=True)
 

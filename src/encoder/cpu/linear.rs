@@ -1,7 +1,7 @@
 //! Linear layers on packed matrices, in int8 or f32.
 
 use super::kernels::{Bytes, Floats, Line, Product, Rows, Simd, WIDE, WIDE_ROWS};
-use super::math::{LANES, ROUND, activate, max_abs};
+use super::math::{ROUND, activate, max_abs};
 use candle_nn::Activation;
 
 /// The numbers that linear layers multiply.
@@ -19,17 +19,8 @@ impl Format for Bytes {
     fn encode(row: &[f32], out: &mut [u8]) -> f32 {
         let top = max_abs(row);
         let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
-        let byte = |x: f32| (x * inverse + (ROUND + 128.0)).to_bits() as u8;
-        // Whole lanes first, because a loop of known length becomes one instruction a step.
-        let (chunks, rest) = row.as_chunks::<LANES>();
-        let (lanes, after) = out.split_at_mut(chunks.len() * LANES);
-        for (lanes, chunk) in lanes.as_chunks_mut::<LANES>().0.iter_mut().zip(chunks) {
-            for i in 0..LANES {
-                lanes[i] = byte(chunk[i]);
-            }
-        }
-        for (out, &x) in after.iter_mut().zip(rest) {
-            *out = byte(x);
+        for (out, x) in out.iter_mut().zip(row) {
+            *out = (x * inverse + (ROUND + 128.0)).to_bits() as u8;
         }
         top / 127.0
     }
