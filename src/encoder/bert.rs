@@ -37,7 +37,7 @@ impl Bert {
     /// Builds the encoder that `config` describes from `weights`.
     ///
     /// # Errors
-    /// [`Error::Tensor`] where a tensor is missing or has another shape than `config` says; the errors of
+    /// [`Error::Tensor`](crate::Error::Tensor) where a tensor is missing or has another shape than `config` says; the errors of
     /// [`Device::open`].
     pub fn new(config: &BertConfig, weights: &Weights, device: &Device) -> Result<Self> {
         let device = device.open()?;

@@ -42,17 +42,17 @@ pub trait Encoder: Send + Sync {
     /// windows one after another, in the order given, without padding.
     ///
     /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) for a window of fewer than two ids or of more than
+    /// [`Error::Argument`] for a window of fewer than two ids or of more than
     /// [`max_positions`](Encoder::max_positions), or for an id outside the vocabulary;
-    /// [`Error::Inference`](crate::Error::Inference) where the device fails.
+    /// [`Error::Inference`] where the device fails.
     fn encode(&self, windows: &[&[u32]]) -> Result<Tensor>;
 }
 
 /// The encoder of `config` and `weights` for what `compute` asks for.
 ///
 /// # Errors
-/// [`Error::Tensor`](crate::Error::Tensor) where a tensor is missing or has another shape than `config` says; the errors
-/// of [`Device::open`]; [`Error::Argument`](crate::Error::Argument) for int8 where only f32 is to be had.
+/// [`Error::Tensor`] where a tensor is missing or has another shape than `config` says; the errors
+/// of [`Device::open`]; [`Error::Argument`] for int8 where only f32 is to be had.
 pub fn open(config: &BertConfig, weights: &Weights, compute: &Compute) -> Result<Box<dyn Encoder>> {
     if compute.device == Device::Cpu && CpuBert::supports(config) {
         let stored = match weights.has_int8() {

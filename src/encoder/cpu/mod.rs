@@ -32,7 +32,7 @@ use rayon::prelude::*;
 use std::sync::Mutex;
 
 /// Rows that go through a layer together: a multiple of a tile's rows whose wide inner states stay in a 1 MiB cache.
-const BLOCK: usize = 72;
+const BLOCK: usize = 144;
 
 /// A post-norm transformer encoder on the CPU: BERT, RoBERTa, XLM-R.
 pub struct CpuBert {
