@@ -31,7 +31,7 @@ use math::LayerNorm;
 use rayon::prelude::*;
 use std::sync::Mutex;
 
-/// Rows that go through a layer together: a multiple of a tile's rows whose wide inner states stay in a 1 MiB cache.
+/// Rows that go through a layer together: a multiple of a tile's rows, whose wide inner states (0.9 MB) just fit into a cache of 1 MiB.
 const BLOCK: usize = 144;
 
 /// A post-norm transformer encoder on the CPU: BERT, RoBERTa, XLM-R.
