@@ -118,92 +118,73 @@ trait Numbers: Sized {
     type Linear: linear::Format;
     type Attention: attention::Format;
 
-    /// Packs `weight`, `[outputs, inputs]`.
-    fn pack(weight: Matrix, bias: &[f32]) -> Linear<Self::Linear>;
+    /// A matrix on its way from the file, row after row.
+    type Matrix: Default;
+
+    /// Adds the rows of a stored matrix of this shape, rows and columns, times `factor`.
+    fn load(
+        matrix: &mut Self::Matrix,
+        weights: &Weights,
+        name: &str,
+        shape: (usize, usize),
+        factor: f32,
+    ) -> Result<()>;
+
+    /// Packs a matrix, `[outputs, inputs]`.
+    fn pack(matrix: Self::Matrix, bias: &[f32]) -> Linear<Self::Linear>;
 }
 
 struct Int8;
 struct F32;
 
-/// A matrix with a scale for each row.
-enum Matrix {
-    Int8(Vec<i8>, Vec<f32>),
-    F32(Vec<f32>),
-}
-
 impl Numbers for Int8 {
     type Linear = Bytes;
     type Attention = Shorts;
+    /// Numbers, and a scale for each row.
+    type Matrix = (Vec<i8>, Vec<f32>);
 
-    fn pack(weight: Matrix, bias: &[f32]) -> Linear<Bytes> {
-        match weight {
-            Matrix::Int8(weight, scales) => Linear::<Bytes>::new(&weight, &scales, bias),
-            Matrix::F32(weight) => {
-                let mut bytes = Vec::with_capacity(weight.len());
-                let rows = weight.chunks_exact(weight.len() / bias.len());
-                let scales: Vec<_> = rows.map(|row| quantize_row(row, &mut bytes)).collect();
-                Linear::<Bytes>::new(&bytes, &scales, bias)
+    fn load(
+        (numbers, scales): &mut Self::Matrix,
+        weights: &Weights,
+        name: &str,
+        (rows, columns): (usize, usize),
+        factor: f32,
+    ) -> Result<()> {
+        if let Some((stored, of)) = weights.int8_matrix(name, rows, columns)? {
+            numbers.extend(stored);
+            scales.extend(of.iter().map(|scale| scale * factor));
+        } else {
+            for row in weights.matrix(name, rows, columns)?.chunks_exact(columns) {
+                scales.push(quantize_row(row, numbers) * factor);
             }
         }
+        Ok(())
+    }
+
+    fn pack((numbers, scales): Self::Matrix, bias: &[f32]) -> Linear<Bytes> {
+        Linear::<Bytes>::new(&numbers, &scales, bias)
     }
 }
 
 impl Numbers for F32 {
     type Linear = Floats;
     type Attention = Floats;
+    type Matrix = Vec<f32>;
 
-    fn pack(weight: Matrix, bias: &[f32]) -> Linear<Floats> {
-        match weight {
-            Matrix::F32(weight) => Linear::<Floats>::new(&weight, bias),
-            Matrix::Int8(weight, scales) => {
-                let rows = weight
-                    .chunks_exact(weight.len() / scales.len())
-                    .zip(&scales);
-                let weight: Vec<_> = rows
-                    .flat_map(|(row, scale)| row.iter().map(move |&w| f32::from(w) * scale))
-                    .collect();
-                Linear::<Floats>::new(&weight, bias)
-            }
-        }
-    }
-}
-
-impl Matrix {
-    fn load(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self> {
-        Ok(match weights.int8_matrix(name, rows, columns)? {
-            Some((numbers, scales)) => Self::Int8(numbers, scales),
-            None => Self::F32(weights.matrix(name, rows, columns)?),
-        })
+    fn load(
+        matrix: &mut Self::Matrix,
+        weights: &Weights,
+        name: &str,
+        (rows, columns): (usize, usize),
+        factor: f32,
+    ) -> Result<()> {
+        let numbers = weights.matrix(name, rows, columns)?;
+        matrix.extend(numbers.iter().map(|x| x * factor));
+        Ok(())
     }
 
-    /// Multiplies all numbers by `factor`.
-    fn scaled(mut self, factor: f32) -> Self {
-        let numbers = match &mut self {
-            Self::Int8(_, scales) => scales,
-            Self::F32(numbers) => numbers,
-        };
-        numbers.iter_mut().for_each(|x| *x *= factor);
-        self
-    }
-
-    /// The rows of matrices of one kind, one after another.
-    fn stack(parts: [Self; 3]) -> Self {
-        let mut all = Self::F32(Vec::new());
-        for part in parts {
-            all = match (all, part) {
-                (Self::Int8(mut all, mut scales), Self::Int8(numbers, more)) => {
-                    all.extend(numbers);
-                    scales.extend(more);
-                    Self::Int8(all, scales)
-                }
-                (Self::F32(mut all), Self::F32(numbers)) => {
-                    all.extend(numbers);
-                    Self::F32(all)
-                }
-                (_, part) => part,
-            };
-        }
-        all
+    fn pack(matrix: Self::Matrix, bias: &[f32]) -> Linear<Floats> {
+        Linear::<Floats>::new(&matrix, bias)
     }
 }
 
@@ -329,31 +310,39 @@ impl<N: Numbers> Layer<N> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let width = (hidden / config.num_attention_heads) as f32;
         let scale = std::f32::consts::LOG2_E / width.sqrt();
-        let linear = |part: &str, rows, columns| {
-            let name = format!("{prefix}.{part}");
-            let weight = Matrix::load(weights, &format!("{name}.weight"), rows, columns)?;
-            let bias = weights.vector(&format!("{name}.bias"), rows)?;
-            Ok::<_, Error>((weight, bias))
+        // Matrices of the same shape below one another, each with the factor of its outputs.
+        let linear = |parts: &[(&str, f32)], rows, columns| {
+            let (mut matrix, mut biases) = (N::Matrix::default(), Vec::new());
+            for &(part, factor) in parts {
+                let name = format!("{prefix}.{part}");
+                let shape = (rows, columns);
+                N::load(
+                    &mut matrix,
+                    weights,
+                    &format!("{name}.weight"),
+                    shape,
+                    factor,
+                )?;
+                let bias = weights.vector(&format!("{name}.bias"), rows)?;
+                biases.extend(bias.iter().map(|b| b * factor));
+            }
+            Ok::<_, Error>(N::pack(matrix, &biases))
         };
-        let packed = |part, rows, columns| {
-            let (weight, bias) = linear(part, rows, columns)?;
-            Ok::<_, Error>(N::pack(weight, &bias))
-        };
-        let (query, query_bias) = linear("attention.self.query", hidden, hidden)?;
-        let (key, key_bias) = linear("attention.self.key", hidden, hidden)?;
-        let (value, value_bias) = linear("attention.self.value", hidden, hidden)?;
-        let mut bias: Vec<_> = query_bias.iter().map(|b| b * scale).collect();
-        bias.extend(key_bias.iter().chain(&value_bias));
+        let qkv = [
+            ("attention.self.query", scale),
+            ("attention.self.key", 1.0),
+            ("attention.self.value", 1.0),
+        ];
         Ok(Self {
-            qkv: N::pack(Matrix::stack([query.scaled(scale), key, value]), &bias),
-            output: packed("attention.output.dense", hidden, hidden)?,
+            qkv: linear(&qkv, hidden, hidden)?,
+            output: linear(&[("attention.output.dense", 1.0)], hidden, hidden)?,
             attention_norm: norm(
                 config,
                 weights,
                 &format!("{prefix}.attention.output.LayerNorm"),
             )?,
-            up: packed("intermediate.dense", inner, hidden)?,
-            down: packed("output.dense", hidden, inner)?,
+            up: linear(&[("intermediate.dense", 1.0)], inner, hidden)?,
+            down: linear(&[("output.dense", 1.0)], hidden, inner)?,
             output_norm: norm(config, weights, &format!("{prefix}.output.LayerNorm"))?,
         })
     }
