@@ -4,9 +4,12 @@
 //! on the distance. How strongly it is held is chosen by cross-validation, and keeping the head as it is is one of the
 //! choices. Calibration is fitted on the predictions for the folds that each head has not seen.
 
-use candle_core::{Device, Tensor, Var};
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use rayon::prelude::*;
 
 use crate::calibration::{Calibration, Observation, sigmoid};
 use crate::eval::{Evaluation, Report};
@@ -98,24 +101,27 @@ pub fn fit(
     }
     let all: Vec<usize> = (0..examples.len()).collect();
     let fold_of = assign_folds(examples, folds);
-    let mut best: Option<(f64, f32, Vec<Head>)> = None;
-    for &penalty in &options.penalties {
-        let mut heads = Vec::with_capacity(folds);
-        for fold in 0..folds {
-            let seen: Vec<usize> = all
-                .iter()
-                .copied()
-                .filter(|&i| fold_of[i] != fold)
-                .collect();
-            heads.push(train(head, examples, &seen, penalty, options)?);
-        }
-        let loss = unseen_loss(&heads, examples, &fold_of);
-        if best.as_ref().is_none_or(|(least, ..)| loss < *least) {
-            best = Some((loss, penalty, heads));
-        }
-    }
-    let (_, penalty, heads) =
-        best.ok_or_else(|| Error::Argument("no penalty to choose from".into()))?;
+    let batches = (0..folds)
+        .into_par_iter()
+        .map(|fold| {
+            let seen = all.iter().copied().filter(|&i| fold_of[i] != fold);
+            Batch::new(examples, &seen.collect::<Vec<_>>())
+        })
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    let candidates = options
+        .penalties
+        .par_iter()
+        .map(|&penalty| {
+            let heads = batches.par_iter();
+            let heads = heads.map(|batch| train(head, batch, penalty, options));
+            let heads = heads.collect::<Result<Vec<_>>>()?;
+            Ok((unseen_loss(&heads, examples, &fold_of), penalty, heads))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let (_, penalty, heads) = candidates
+        .into_iter()
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .ok_or_else(|| Error::Argument("no penalty to choose from".into()))?;
 
     let observe = |keep: &dyn Fn(usize) -> bool| {
         let kept = all.iter().copied().filter(|&i| keep(i));
@@ -133,7 +139,7 @@ pub fn fit(
         }
     }
     Ok(Fitted {
-        head: train(head, examples, &all, penalty, options)?,
+        head: train(head, &Batch::new(examples, &all)?, penalty, options)?,
         calibration: observe(&|_| true),
         penalty,
         before: report(head, calibration, examples, options.alpha),
@@ -233,27 +239,77 @@ const SENTENCE_WEIGHT: f64 = 0.5;
 
 /// The head as variables; a scalar is a tensor of one value.
 struct Variables {
-    tone: Var,
+    /// `[hidden, 3]`: what of a sentence vector makes tone, attention and relevance.
+    directions: Var,
     tone_bias: Var,
-    attention: Var,
     place: Var,
     log_scale: Var,
     bias: Var,
-    relevance: Var,
     relevance_bias: Var,
 }
 
-/// Articles as padded tensors; labels that are absent have weight 0.
+/// Articles as tensors; labels that are absent have weight 0.
 struct Batch {
-    vectors: Tensor,
-    /// `[articles · sentences, 2]`: position feature, and being the headline.
+    /// The sentences of all articles, `[sentences, hidden]`.
+    vectors: Arc<Array2<f32>>,
+    /// Which sentence stands at each place of an `[articles, longest]` grid; `sentences` where none does.
+    grid: Tensor,
+    /// `[articles · longest, 2]`: position feature, and being the headline.
     place: Tensor,
-    /// `[articles, sentences]`: 0 for a sentence, a large negative number for padding.
+    /// `[articles, longest]`: 0 for a sentence, a large negative number for padding.
     padding: Tensor,
     lean: Target,
     tone: Target,
     relevant: Target,
     sentence_tone: Target,
+}
+
+/// `vectors · x`. The vectors are constants: candle would compute a gradient of their size in every step and drop it.
+struct Project(Arc<Array2<f32>>);
+
+impl Project {
+    fn view<'a>(
+        storage: &'a CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<ArrayView2<'a, f32>> {
+        let (start, end) = layout
+            .contiguous_offsets()
+            .ok_or_else(|| candle_core::Error::msg("Project takes contiguous tensors"))?;
+        let values = &storage.as_slice::<f32>()?[start..end];
+        ArrayView2::from_shape(layout.shape().dims2()?, values).map_err(candle_core::Error::wrap)
+    }
+}
+
+impl CustomOp1 for Project {
+    fn name(&self) -> &'static str {
+        "project"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let out = self.0.dot(&Self::view(storage, layout)?);
+        let shape = Shape::from(out.dim());
+        Ok((CpuStorage::F32(out.into_iter().collect()), shape))
+    }
+
+    fn bwd(
+        &self,
+        _arg: &Tensor,
+        _result: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        let shape = gradient.dims2()?;
+        let values = gradient.flatten_all()?.to_vec1::<f32>()?;
+        let gradient = Array2::from_shape_vec(shape, values).map_err(candle_core::Error::wrap)?;
+        let out = self.0.t().dot(&gradient);
+        let shape = out.dim();
+        // Products of transposed arrays come in either memory order.
+        let values = out.as_standard_layout().iter().copied().collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).map(Some)
+    }
 }
 
 /// Values to reach and how much each counts, of one shape.
@@ -295,35 +351,41 @@ impl Target {
 }
 
 impl Batch {
-    fn new(examples: &[Example], chosen: &[usize], hidden: usize) -> candle_core::Result<Self> {
+    fn new(examples: &[Example], chosen: &[usize]) -> candle_core::Result<Self> {
         let articles = chosen.len();
-        let longest = chosen
-            .iter()
-            .map(|&i| examples[i].means.nrows())
-            .max()
-            .unwrap_or(0);
-        let rows = articles * longest;
-        let mut vectors = vec![0f32; rows * hidden];
-        let mut place = vec![0f32; rows * 2];
-        let mut padding = vec![-1e9f32; rows];
-        let mut sentence_tone = vec![None; rows];
+        let sentences_of = |&i: &usize| examples[i].means.nrows();
+        let longest = chosen.iter().map(sentences_of).max().unwrap_or(0);
+        let sentences = chosen.iter().map(sentences_of).sum::<usize>();
+        let places = articles * longest;
+        let mut grid = vec![sentences as u32; places];
+        let mut place = vec![0f32; places * 2];
+        let mut padding = vec![-1e9f32; places];
+        let mut sentence_tone = vec![None; places];
+        let mut vectors = Vec::with_capacity(articles);
+        let mut next = 0;
         for (article, &i) in chosen.iter().enumerate() {
-            let normal = normalise(&examples[i].means);
-            let tones = examples[i]
-                .labels
-                .sentence_tones(&examples[i].article.sentences);
-            for (index, (row, tone)) in normal.rows().into_iter().zip(tones).enumerate() {
+            let Example {
+                article: text,
+                means,
+                labels,
+            } = &examples[i];
+            vectors.push(normalise(means));
+            for (index, tone) in labels
+                .sentence_tones(&text.sentences)
+                .into_iter()
+                .enumerate()
+            {
                 let at = article * longest + index;
-                vectors[at * hidden..(at + 1) * hidden]
-                    .iter_mut()
-                    .zip(row)
-                    .for_each(|(to, from)| *to = *from);
+                grid[at] = next;
+                next += 1;
                 place[at * 2] = position_feature(index);
                 place[at * 2 + 1] = f32::from(u8::from(index == 0));
                 padding[at] = 0.0;
                 sentence_tone[at] = tone.map(|t| t / 2.0);
             }
         }
+        let views: Vec<_> = vectors.iter().map(|v| v.view()).collect();
+        let vectors = concatenate(Axis(0), &views).map_err(candle_core::Error::wrap)?;
         let labels = |value: fn(&Labels) -> Option<f32>| {
             chosen.iter().map(|&i| value(&examples[i].labels)).collect()
         };
@@ -334,8 +396,9 @@ impl Batch {
         let tone = labels(|l| l.tone.filter(|_| l.rel != Some(0)).map(|t| t / 2.0));
         let relevant = labels(|l| l.rel.map(|r| f32::from(u8::from(r > 0))));
         Ok(Self {
-            vectors: Tensor::from_vec(vectors, (rows, hidden), &Device::Cpu)?,
-            place: Tensor::from_vec(place, (rows, 2), &Device::Cpu)?,
+            vectors: Arc::new(vectors),
+            grid: Tensor::from_vec(grid, places, &Device::Cpu)?,
+            place: Tensor::from_vec(place, (places, 2), &Device::Cpu)?,
             padding: Tensor::from_vec(padding, (articles, longest), &Device::Cpu)?,
             lean: Target::new(lean, articles)?,
             tone: Target::new(tone, articles)?,
@@ -345,24 +408,13 @@ impl Batch {
     }
 }
 
-/// Fits the head on the chosen examples; a penalty of infinity gives `start` back.
-fn train(
-    start: &Head,
-    examples: &[Example],
-    chosen: &[usize],
-    penalty: f32,
-    options: &FitOptions,
-) -> Result<Head> {
+/// Fits the head on a batch; a penalty of infinity gives `start` back.
+fn train(start: &Head, batch: &Batch, penalty: f32, options: &FitOptions) -> Result<Head> {
     if penalty.is_infinite() {
         return Ok(start.clone());
     }
-    let batch = Batch::new(examples, chosen, start.hidden_size())?;
     let variables = Variables::new(start)?;
-    let origin = variables
-        .vectors()
-        .map(|v| v.as_tensor().copy())
-        .into_iter()
-        .collect::<candle_core::Result<Vec<_>>>()?;
+    let origin = variables.directions.as_tensor().copy()?;
     let parameters = ParamsAdamW {
         lr: options.learning_rate,
         weight_decay: 0.0,
@@ -372,11 +424,10 @@ fn train(
     for step in 0..options.steps {
         optimiser
             .set_learning_rate(options.learning_rate * (1.0 - step as f64 / options.steps as f64));
-        let mut loss = variables.loss(&batch)?;
-        for (vector, origin) in variables.vectors().iter().zip(&origin) {
-            let distance = (vector.as_tensor() - origin)?.sqr()?.sum_all()?;
-            loss = (loss + (distance * f64::from(penalty))?)?;
-        }
+        let distance = (variables.directions.as_tensor() - &origin)?
+            .sqr()?
+            .sum_all()?;
+        let loss = (variables.loss(batch)? + (distance * f64::from(penalty))?)?;
         optimiser.backward_step(&loss)?;
     }
     variables.head()
@@ -385,45 +436,47 @@ fn train(
 impl Variables {
     fn new(head: &Head) -> candle_core::Result<Self> {
         let var = |values: Vec<f32>| Var::from_vec(values.clone(), (values.len(), 1), &Device::Cpu);
+        let directions = [&head.tone, &head.attention, &head.relevance].map(|d| d.view());
+        let directions = ndarray::stack(Axis(1), &directions).map_err(candle_core::Error::wrap)?;
         Ok(Self {
-            tone: var(head.tone.to_vec())?,
+            directions: Var::from_vec(
+                directions.iter().copied().collect(),
+                directions.dim(),
+                &Device::Cpu,
+            )?,
             tone_bias: var(vec![head.tone_bias])?,
-            attention: var(head.attention.to_vec())?,
             place: var(vec![head.position, head.first])?,
             log_scale: var(vec![head.scale.ln()])?,
             bias: var(vec![head.bias])?,
-            relevance: var(head.relevance.to_vec())?,
             relevance_bias: var(vec![head.relevance_bias])?,
         })
     }
 
-    fn vectors(&self) -> [&Var; 3] {
-        [&self.tone, &self.attention, &self.relevance]
-    }
-
     fn all(&self) -> Vec<Var> {
-        let scalars = [
+        [
+            &self.directions,
             &self.tone_bias,
             &self.place,
             &self.log_scale,
             &self.bias,
             &self.relevance_bias,
-        ];
-        self.vectors().into_iter().chain(scalars).cloned().collect()
+        ]
+        .into_iter()
+        .cloned()
+        .collect()
     }
 
     /// The head of [`crate::head`] in operations that have gradients, and its losses.
     fn loss(&self, batch: &Batch) -> candle_core::Result<Tensor> {
-        let (articles, longest) = batch.padding.dims2()?;
-        let shape = (articles, longest);
-        let tones = batch
-            .vectors
-            .matmul(&self.tone)?
-            .broadcast_add(&self.tone_bias)?
-            .tanh()?
-            .reshape(shape)?;
-        let energy = (batch.vectors.matmul(&self.attention)? + batch.place.matmul(&self.place)?)?
-            .reshape(shape)?;
+        let shape = batch.padding.dims2()?;
+        let projected = self
+            .directions
+            .apply_op1(Project(Arc::clone(&batch.vectors)))?
+            .pad_with_zeros(0, 0, 1)?
+            .index_select(&batch.grid, 0)?;
+        let direction = |i| projected.narrow(1, i, 1)?.reshape(shape);
+        let tones = direction(0)?.broadcast_add(&self.tone_bias)?.tanh()?;
+        let energy = (direction(1)? + batch.place.matmul(&self.place)?.reshape(shape)?)?;
         let energy = (energy + &batch.padding)?;
         let top = energy.max_keepdim(1)?.detach();
         let exp = energy.broadcast_sub(&top)?.exp()?;
@@ -434,8 +487,7 @@ impl Variables {
             .broadcast_mul(&scale)?
             .broadcast_add(&self.bias.reshape(1)?)?;
         // r · Σ aᵢ vᵢ = Σ aᵢ (r · vᵢ)
-        let relevances = batch.vectors.matmul(&self.relevance)?.reshape(shape)?;
-        let relevance = (&weights * relevances)?
+        let relevance = (&weights * direction(2)?)?
             .sum(1)?
             .broadcast_add(&self.relevance_bias.reshape(1)?)?;
         let loss = batch.lean.cross_entropy(&logit)?;
@@ -445,19 +497,47 @@ impl Variables {
     }
 
     fn head(&self) -> Result<Head> {
-        let values = |var: &Var| var.flatten_all()?.to_vec1::<f32>();
+        let values = |var: &Tensor| var.flatten_all()?.to_vec1::<f32>();
         let scalar = |var: &Var| var.flatten_all()?.get(0)?.to_scalar::<f32>();
+        let direction = |i| values(&self.directions.narrow(1, i, 1)?).map(Into::into);
         let place = values(&self.place)?;
         Ok(Head {
-            tone: Array1::from_vec(values(&self.tone)?),
+            tone: direction(0)?,
             tone_bias: scalar(&self.tone_bias)?,
-            attention: Array1::from_vec(values(&self.attention)?),
+            attention: direction(1)?,
             position: place[0],
             first: place[1],
             scale: scalar(&self.log_scale)?.exp(),
             bias: scalar(&self.bias)?,
-            relevance: Array1::from_vec(values(&self.relevance)?),
+            relevance: direction(2)?,
             relevance_bias: scalar(&self.relevance_bias)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projection_has_the_gradient_of_a_product() {
+        let vectors = Array2::from_shape_fn((7, 5), |(i, j)| (i as f32 - 2.0 * j as f32).sin());
+        let constant = Tensor::from_iter(vectors.iter().copied(), &Device::Cpu)
+            .and_then(|t| t.reshape((7, 5)));
+        let start = Tensor::arange(0f32, 15.0, &Device::Cpu).and_then(|t| t.reshape((5, 3)));
+        let x = Var::from_tensor(&start.unwrap()).unwrap();
+        let values = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let gradient = |product: Tensor| {
+            let loss = product.sqr().unwrap().sum_all().unwrap();
+            values(loss.backward().unwrap().remove(&x).unwrap())
+        };
+        let ours = x.apply_op1(Project(Arc::new(vectors))).unwrap();
+        let theirs = constant.unwrap().matmul(&x).unwrap();
+        for (a, b) in values(ours.clone()).iter().zip(values(theirs.clone())) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+        for (a, b) in gradient(ours).iter().zip(gradient(theirs)) {
+            assert!((a - b).abs() < 1e-3 * b.abs().max(1.0), "{a} {b}");
+        }
     }
 }
