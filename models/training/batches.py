@@ -3,6 +3,7 @@
 import json
 import random
 from collections import defaultdict
+from difflib import SequenceMatcher
 
 import torch
 
@@ -57,33 +58,55 @@ def batches(rows, max_tokens, max_articles, rng):
 
 
 def pairs(rows):
-    """Places of the cooperative and of the confrontational members of the minimal pairs among the rows, in step."""
+    """Places of the cooperative and of the confrontational member of each minimal pair among the rows."""
     members = defaultdict(dict)
     for place, row in enumerate(rows):
         if row.get("group") and row.get("lean"):
             members[row["group"]][row["lean"]] = place
-    whole = [(pair["+"], pair["-"]) for pair in members.values() if len(pair) == 2]
-    return torch.tensor(whole, dtype=torch.long).reshape(-1, 2).T
+    return [(pair["+"], pair["-"]) for pair in members.values() if len(pair) == 2]
+
+
+def shared_tokens(rows):
+    """Of each row in a minimal pair, for each window, which tokens its partner has too: what they share cannot tell the tone."""
+    shared = {}
+    for members in pairs(rows):
+        for windows in zip(*(rows[place]["windows"] for place in members)):
+            flags = [[False] * len(window["ids"]) for window in windows]
+            matcher = SequenceMatcher(None, *(window["ids"] for window in windows), autojunk=False)
+            for *starts, size in matcher.get_matching_blocks():
+                for flag, start in zip(flags, starts):
+                    flag[start : start + size] = [True] * size
+            for place, flag in zip(members, flags):
+                shared.setdefault(place, []).append(flag)
+    return shared
 
 
 def number(value, scale=1.0):
     return NAN if value is None else value * scale
 
 
-def collate(rows, pad_id, mask_id=None, token_mask=0.0, rng=random, device="cpu", window_batch=16):
-    """Tensors of one batch. Sentences of all its articles are numbered through; specials and padding are sentence -1."""
+def collate(rows, pad_id, mask_id=None, token_mask=0.0, shared_mask=0.0, rng=random, device="cpu", window_batch=16):
+    """Tensors of one batch. Sentences of all its articles are numbered through; specials and padding are sentence -1.
+
+    Of a member of a minimal pair only tokens that it shares with the other are masked, at a rate between 0 and shared_mask;
+    of other rows any, at the rate token_mask.
+    """
     article, index, sentence_tone, flat = [], [], [], []
+    shared = shared_tokens(rows) if shared_mask else {}
     for number_in_batch, row in enumerate(rows):
         offset = len(article)
         article += [number_in_batch] * len(row["sentences"])
         index += range(len(row["sentences"]))
         sentence_tone += [number(s.get("tone"), 0.5) for s in row["sentences"]]
+        rate = rng.uniform(0, shared_mask) if number_in_batch in shared else token_mask
+        may_mask = iter(shared.get(number_in_batch, []))
         for window in row["windows"]:
             ids, of = list(window["ids"]), [-1] * len(window["ids"])
             for sentence, start, end in window["spans"]:
                 of[start:end] = [offset + sentence] * (end - start)
-            if token_mask:
-                ids = [mask_id if s >= 0 and rng.random() < token_mask else i for i, s in zip(ids, of)]
+            if rate:
+                may = next(may_mask, [number_in_batch not in shared] * len(ids))
+                ids = [mask_id if m and s >= 0 and rng.random() < rate else i for i, s, m in zip(ids, of, may)]
             flat.append((ids, of))
     flat.sort(key=lambda window: len(window[0]))
     windows = []
@@ -116,7 +139,7 @@ def collate(rows, pad_id, mask_id=None, token_mask=0.0, rng=random, device="cpu"
         "article": torch.tensor(article, device=device),
         "index": torch.tensor(index, device=device),
         "tokens": tokens.clamp(min=1).to(device),
-        "pairs": pairs(rows).to(device),
+        "pairs": torch.tensor(pairs(rows), dtype=torch.long, device=device).reshape(-1, 2).T,
         "lean": tensor(lean),
         "tone": tensor([number(r.get("tone"), 0.5) for r in rows]),
         "relevant": tensor(relevant),

@@ -163,7 +163,9 @@ def main():
             for group, rate in zip(optimiser.param_groups, rates):
                 group["lr"] = rate * schedule(step, steps, recipe["warmup"])
             batch_rng = random.Random(f"{recipe['seed']}-{number}-{step}")
-            batch = batches.collate(plan[step], pad_id, mask_id, stage["token_mask"], batch_rng, args.device)
+            batch = batches.collate(
+                plan[step], pad_id, mask_id, stage["token_mask"], stage.get("shared_mask", 0.0), batch_rng, args.device
+            )
             parts = losses(model(batch), batch, recipe["label_smoothing"])
             loss = sum(weights[name] * value for name, value in parts.items())
             loss.backward()
