@@ -49,9 +49,7 @@ fn news() {
         .pointer("/overall/ece")
         .and_then(Value::as_f64)
         .unwrap();
-    // The goal is 0.05. On 192 rows in bins a twentieth wide even a perfectly calibrated model of these confidences shows
-    // 0.057 on average, and more than 0.076 one time in ten.
-    assert!(error <= 0.076, "calibration error {error:.3}");
+    assert!(error <= 0.05, "calibration error {error:.3}");
     let lost = report
         .pointer("/relevance/lost")
         .and_then(Value::as_f64)
@@ -75,7 +73,7 @@ fn minimal_pairs_traps_and_other_news() {
         return;
     };
     // The goal is 0.8; this is what the model holds.
-    at_least(&report, "/pairs_right", 0.68);
+    at_least(&report, "/pairs_right", 0.7);
     at_least(&report, "/kinds/trap/accuracy", 0.8);
     at_least(&report, "/relevance/found", 0.85);
 }
