@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod calibration;
+pub mod dedup;
 pub mod encoder;
 mod error;
 pub mod eval;
