@@ -74,12 +74,51 @@ pub enum Error {
     /// The computation itself failed (out of memory, no such device).
     #[error("inference: {0}")]
     Inference(#[from] candle_core::Error),
+    /// More rows failed than were allowed to.
+    #[error("stopped: {failed} rows failed, more than the {allowed} allowed (--max-errors)")]
+    TooManyFailures {
+        /// Rows that failed.
+        failed: u64,
+        /// Rows that may.
+        allowed: u64,
+    },
+    /// A scored output cannot be gone on with, or joined.
+    #[error("{path}: {reason}", path = .path.display())]
+    Output {
+        /// Its folder or file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
     /// An argument is outside what the function accepts.
     #[error("{0}")]
     Argument(String),
 }
 
 impl Error {
+    /// The error with its causes, on one line.
+    pub fn in_one_line(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let more = error.to_string();
+            // Most messages already end in their cause.
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+
+    /// An [`Error::Output`] at `path`.
+    pub(crate) fn output(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Self::Output {
+            path: path.into(),
+            reason: reason.into(),
+        }
+    }
+
     /// An [`Error::Io`] at `path`, for `map_err`.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -56,7 +56,7 @@ impl Labels {
     /// # Errors
     /// [`Error::Row`](crate::Error::Row) where a column of labels holds something else.
     pub fn of(article: &Article) -> Result<Self> {
-        let columns = Value::Object(article.columns.clone());
+        let columns = Value::Object(article.fields.clone().into_json());
         let labels: Self =
             serde_json::from_value(columns).map_err(|e| article.error(format!("labels: {e}")))?;
         if let Some(bad) = labels

@@ -2,16 +2,20 @@
 #![doc = include_str!("../README.md")]
 
 pub mod calibration;
+pub mod columnar;
+pub mod corpus;
 pub mod dedup;
 pub mod encoder;
 mod error;
 pub mod eval;
+pub mod fields;
 pub mod fit;
 pub mod head;
 pub mod input;
 pub mod labels;
 pub mod metrics;
 pub mod model;
+pub mod output;
 pub mod pack;
 pub mod row;
 mod score;

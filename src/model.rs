@@ -10,6 +10,10 @@
 //! | `head.safetensors` | the scoring head |
 //! | `encoder.safetensors` and `embeddings.gguf`, or `model.safetensors`, or a `.gguf` file | the encoder's weights |
 
+mod info;
+
+pub use info::{Info, Kind};
+
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2};
@@ -168,14 +172,15 @@ mod embedded {
         };
     }
 
+    // Statics and not constants: each use of a constant may hold its own copy of the bytes.
     type File = (&'static str, &'static [u8]);
 
-    pub(super) const MANIFEST: File = file!("detente.json");
-    pub(super) const CONFIG: File = file!("config.json");
-    pub(super) const TOKENIZER: File = file!("tokenizer.bin.gz");
-    pub(super) const ENCODER: File = file!("encoder.safetensors");
-    pub(super) const EMBEDDINGS: File = file!("embeddings.gguf");
-    pub(super) const HEAD: File = file!("head.safetensors");
+    pub(super) static MANIFEST: File = file!("detente.json");
+    pub(super) static CONFIG: File = file!("config.json");
+    pub(super) static TOKENIZER: File = file!("tokenizer.bin.gz");
+    pub(super) static ENCODER: File = file!("encoder.safetensors");
+    pub(super) static EMBEDDINGS: File = file!("embeddings.gguf");
+    pub(super) static HEAD: File = file!("head.safetensors");
 }
 
 impl Model {

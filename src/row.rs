@@ -1,11 +1,14 @@
-//! The output row: the input's columns untouched, then ours. The same columns in JSON Lines and CSV.
+//! The output row: the input's columns untouched, then ours. The same columns in every format.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::verdict::{Provenance, Verdict};
+use crate::fields::Fields;
+use crate::text::Lang;
+use crate::verdict::{self, Abstain, Coverage, Label, Provenance, Verdict};
 
-/// The columns that a verdict adds, in their order. Of an input column of the same name only ours is written.
-pub const COLUMNS: [&str; 10] = [
+/// The columns that we add, in their order. Of an input column of the same name only ours is written.
+pub const COLUMNS: [&str; 11] = [
     "label",
     "tone",
     "p_cooperative",
@@ -15,123 +18,123 @@ pub const COLUMNS: [&str; 10] = [
     "evidence",
     "coverage",
     "model",
+    "duplicate_of",
     "error",
 ];
 
-/// A verdict as an output row, with the `evidence` sentences that carry most of it. Numbers have four decimals.
-pub fn verdict(
-    columns: Map<String, Value>,
-    verdict: &Verdict,
-    evidence: usize,
-    model: &Provenance,
-) -> Map<String, Value> {
-    let sentences: Vec<_> = verdict
-        .evidence(evidence)
-        .iter()
-        .map(|e| {
-            json!({
-                "start": e.start,
-                "end": e.end,
-                "tone": rounded(e.tone),
-                "weight": rounded(e.weight),
-                "contribution": rounded(e.contribution),
-            })
-        })
-        .collect();
-    let ours = [
-        ("label", json!(verdict.label)),
-        ("tone", rounded(verdict.tone)),
-        ("p_cooperative", rounded(verdict.p_cooperative)),
-        ("relevance", rounded(verdict.relevance)),
-        ("abstain", json!(verdict.abstain)),
-        ("lang", json!(verdict.lang)),
-        ("evidence", Value::Array(sentences)),
-        ("coverage", json!(verdict.coverage)),
-        ("model", json!(model)),
-    ];
-    let mut row = input(columns);
-    row.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-    row
+/// One output row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The input's columns.
+    pub fields: Fields,
+    /// What was found, or why nothing was.
+    pub result: Result<Scores, String>,
+    /// The id of an earlier row of which this one is a copy; its scores are those of that row.
+    pub duplicate_of: Option<String>,
 }
 
-/// The output row of an article that could not be scored: what is known of the input, and why.
-pub fn error(columns: Map<String, Value>, reason: &str) -> Map<String, Value> {
-    let mut row = input(columns);
-    row.insert("error".to_owned(), Value::from(reason));
-    row
+/// A verdict as the output has it. Numbers have four decimals, so that every format holds the same ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// See [`Verdict::label`].
+    pub label: Label,
+    /// See [`Verdict::tone`].
+    pub tone: f64,
+    /// See [`Verdict::p_cooperative`].
+    pub p_cooperative: f64,
+    /// See [`Verdict::relevance`].
+    pub relevance: f64,
+    /// See [`Verdict::abstain`].
+    pub abstain: Option<Abstain>,
+    /// See [`Verdict::lang`].
+    pub lang: Option<Lang>,
+    /// The sentences that carry most of the verdict.
+    pub evidence: Vec<Evidence>,
+    /// See [`Verdict::coverage`].
+    pub coverage: Coverage,
 }
 
-fn input(mut columns: Map<String, Value>) -> Map<String, Value> {
-    columns.retain(|name, _| !COLUMNS.contains(&name.as_str()));
-    columns
+/// A sentence's part in the verdict, see [`verdict::Evidence`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Whether `start` and `end` count the bytes of the headline column, and not of the text column.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_title: bool,
+    /// First byte of the sentence.
+    pub start: usize,
+    /// One past its last byte.
+    pub end: usize,
+    /// The sentence's own tone.
+    pub tone: f64,
+    /// Its attention weight.
+    pub weight: f64,
+    /// What it adds to the article's logit.
+    pub contribution: f64,
 }
 
-fn rounded(value: f32) -> Value {
-    json!((f64::from(value) * 1e4).round() / 1e4)
-}
-
-/// Rows as CSV records. The header is set by the first row; what a later row has beside it goes, as a JSON object, into
-/// the column `other`, so that nothing is lost.
-pub struct CsvRecords {
-    header: Vec<String>,
-}
-
-impl CsvRecords {
-    /// Sets the header from the input columns of the first row.
-    pub fn new(first: &Map<String, Value>) -> Self {
-        let input = first
-            .keys()
-            .filter(|name| !COLUMNS.contains(&name.as_str()))
-            .cloned();
-        let ours = COLUMNS.iter().map(|&name| name.to_owned());
+impl Scores {
+    /// The scores of a verdict with its `evidence` weightiest sentences. The first `headline` bytes of the text that was
+    /// scored are another column's.
+    pub fn new(verdict: &Verdict, evidence: usize, headline: usize) -> Self {
+        let sentence = |e: &verdict::Evidence| {
+            let in_title = e.start < headline;
+            let offset = if in_title { 0 } else { headline };
+            Evidence {
+                in_title,
+                start: e.start - offset,
+                end: e.end - offset,
+                tone: rounded(e.tone),
+                weight: rounded(e.weight),
+                contribution: rounded(e.contribution),
+            }
+        };
         Self {
-            header: input.chain(ours).chain(["other".to_owned()]).collect(),
+            label: verdict.label,
+            tone: rounded(verdict.tone),
+            p_cooperative: rounded(verdict.p_cooperative),
+            relevance: rounded(verdict.relevance),
+            abstain: verdict.abstain,
+            lang: verdict.lang,
+            evidence: verdict.evidence(evidence).iter().map(sentence).collect(),
+            coverage: verdict.coverage,
         }
     }
+}
 
-    /// The header record.
-    pub fn header(&self) -> &[String] {
-        &self.header
-    }
-
-    /// The record of one row: texts as they are, numbers and truth values printed, lists and objects as JSON, null empty.
-    pub fn record(&self, mut row: Map<String, Value>) -> Vec<String> {
-        let columns = &self.header[..self.header.len() - 1];
-        let mut record: Vec<_> = columns
-            .iter()
-            .map(|name| cell(row.shift_remove(name)))
-            .collect();
-        record.push(if row.is_empty() {
-            String::new()
-        } else {
-            Value::Object(row).to_string()
-        });
-        record
+impl Row {
+    /// The row as a JSON object: the input's columns, then ours; of a row that failed, `error` alone.
+    pub fn into_json(self, model: &Provenance) -> Map<String, Value> {
+        let mut row = self.fields.into_json();
+        row.retain(|name, _| !is_ours(name));
+        let mut add = |name: &str, value: Value| row.insert(name.to_owned(), value);
+        match self.result {
+            Ok(scores) => {
+                add("label", json!(scores.label));
+                add("tone", json!(scores.tone));
+                add("p_cooperative", json!(scores.p_cooperative));
+                add("relevance", json!(scores.relevance));
+                add("abstain", json!(scores.abstain));
+                add("lang", json!(scores.lang));
+                add("evidence", json!(scores.evidence));
+                add("coverage", json!(scores.coverage));
+                add("model", json!(model));
+                if let Some(original) = self.duplicate_of {
+                    add("duplicate_of", Value::from(original));
+                }
+            }
+            Err(reason) => {
+                add("error", Value::from(reason));
+            }
+        }
+        row
     }
 }
 
-fn cell(value: Option<Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
-    }
+/// Whether a column of this name is one of ours.
+pub fn is_ours(name: &str) -> bool {
+    COLUMNS.contains(&name)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_csv_record_loses_no_column() {
-        let row = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
-        let records = CsvRecords::new(&row(r#"{"id":"a","n":1,"label":"mine"}"#));
-        assert_eq!(records.header()[..3], ["id", "n", "label"]);
-        let record = records.record(row(r#"{"id":"b","x":[1],"error":"bad, \"very\""}"#));
-        assert_eq!(record.len(), records.header().len());
-        assert_eq!(record[0], "b");
-        assert_eq!(record[1], "");
-        assert_eq!(record[record.len() - 2], "bad, \"very\"");
-        assert_eq!(record[record.len() - 1], r#"{"x":[1]}"#);
-    }
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4
 }

@@ -100,37 +100,47 @@ impl Scorer {
     /// Scores articles together, which is faster than one by one and gives the same verdicts. One result for each text,
     /// in order; an article that cannot be scored does not disturb the others.
     pub fn score_batch(&self, texts: &[Text<'_>]) -> Vec<Result<Verdict>> {
-        let windowed: Vec<_> = texts.par_iter().map(|t| self.windows(t)).collect();
-        let ready: Vec<_> = windowed.iter().filter_map(|w| w.as_ref().ok()).collect();
-        let mut means = match self.model.sentence_means(&ready, self.options.batch_tokens) {
-            Ok(means) => means.into_iter(),
-            // A pass holds windows of several articles; one by one, only those whose own pass fails are lost.
-            Err(_) if texts.len() > 1 => return texts.iter().map(|t| self.score(*t)).collect(),
-            Err(error) => return vec![Err(error)],
-        };
-        windowed
-            .into_iter()
-            .map(|article| {
-                let article = article?;
-                let means = means.next().ok_or(Error::EmptyArticle)?;
-                let Self { model, options } = self;
-                Ok(verdict(
-                    &article,
-                    &means,
-                    model.head(),
-                    &model.manifest().calibration,
-                    options.alpha,
-                ))
-            })
-            .collect()
+        self.judge(texts.par_iter().map(|text| self.prepare(text)).collect())
     }
 
-    fn windows(&self, text: &Text<'_>) -> Result<Windowed> {
+    /// The work on the text alone: cleaned, in sentences, in windows of tokens.
+    pub(crate) fn prepare(&self, text: &Text<'_>) -> Result<Windowed> {
         let windowed = self.model.windows(text.text, text.lang)?;
         if windowed.windows.is_empty() {
             return Err(Error::EmptyArticle);
         }
         Ok(windowed)
+    }
+
+    /// The verdicts on prepared articles, in order.
+    pub(crate) fn judge(&self, articles: Vec<Result<Windowed>>) -> Vec<Result<Verdict>> {
+        let Self { model, options } = self;
+        let mut means = self.means(&articles.iter().flatten().collect::<Vec<_>>());
+        let mut means = means.drain(..);
+        articles
+            .into_iter()
+            .map(|article| {
+                let article = article?;
+                let means = means.next().unwrap_or(Err(Error::EmptyArticle))?;
+                let calibration = &model.manifest().calibration;
+                let alpha = options.alpha;
+                Ok(verdict(&article, &means, model.head(), calibration, alpha))
+            })
+            .collect()
+    }
+
+    fn means(&self, articles: &[&Windowed]) -> Vec<Result<Array2<f32>>> {
+        match self
+            .model
+            .sentence_means(articles, self.options.batch_tokens)
+        {
+            Ok(means) => means.into_iter().map(Ok).collect(),
+            // A pass holds windows of several articles; one by one, only those whose own pass fails are lost.
+            Err(_) if articles.len() > 1 => {
+                articles.iter().flat_map(|a| self.means(&[a])).collect()
+            }
+            Err(error) => vec![Err(error)],
+        }
     }
 }
 

@@ -1,143 +1,21 @@
 //! The hub client against a server on this machine that answers as the hub does; nothing leaves it.
 #![cfg(feature = "hub")]
 
+mod common;
+
 use detente::Error;
-use detente::encoder::hub::{HubOptions, fetch};
+use detente::encoder::hub::{Download, HubOptions, cached, fetch, fetch_with};
 use detente::encoder::{Bert, Device};
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-const TAGGED: &str = "89abcdef0123456789abcdef0123456789abcdef";
+use common::{COMMIT, Hub, TAGGED, nobody};
 
-/// A hub with one public model, `someone/tiny`, with branch `main` and tag `v1`, and a private one.
-struct Hub {
-    endpoint: String,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Hub {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let log = requests.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let log = log.clone();
-                std::thread::spawn(move || answer(stream.unwrap(), &log));
-            }
-        });
-        Self { endpoint, requests }
+fn options(hub: &Hub, cache: &Path) -> HubOptions {
+    HubOptions {
+        endpoint: Some(hub.endpoint.clone()),
+        cache: Some(cache.into()),
+        ..HubOptions::default()
     }
-
-    fn options(&self, cache: &Path) -> HubOptions {
-        HubOptions {
-            endpoint: Some(self.endpoint.clone()),
-            cache: Some(cache.into()),
-            ..HubOptions::default()
-        }
-    }
-
-    /// The paths asked for since the last call.
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.requests.lock().unwrap())
-    }
-}
-
-fn model_file(name: &str) -> Option<Vec<u8>> {
-    match name {
-        "config.json" | "model.safetensors" => {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-bert");
-            Some(std::fs::read(folder.join(name)).unwrap())
-        }
-        "tokenizer.bin.gz" | "tokenizer.json" => Some(b"{}".to_vec()),
-        _ => None,
-    }
-}
-
-fn answer(mut stream: TcpStream, log: &Mutex<Vec<String>>) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    let request = lines.next().unwrap().unwrap();
-    let headers: Vec<String> = lines
-        .map(|line| line.unwrap().to_lowercase())
-        .take_while(|line| !line.is_empty())
-        .collect();
-    let path = request.split(' ').nth(1).unwrap().to_owned();
-    log.lock().unwrap().push(path.clone());
-
-    let commit = |revision: &str| match revision {
-        "main" | COMMIT => Some(COMMIT),
-        "v1" | TAGGED => Some(TAGGED),
-        _ => None,
-    };
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let (status, more, body) = match parts[..] {
-        ["api", "models", "someone", "tiny", "revision", revision] => match commit(revision) {
-            Some(sha) => {
-                let names = [
-                    ".gitattributes",
-                    "README.md",
-                    "config.json",
-                    "tokenizer.bin.gz",
-                    "tokenizer.json",
-                    "model.safetensors",
-                    "pytorch_model.bin",
-                ];
-                let files: Vec<_> = names
-                    .map(|name| serde_json::json!({ "rfilename": name }))
-                    .into();
-                let body = serde_json::json!({ "sha": sha, "siblings": files }).to_string();
-                ("200 OK", String::new(), body.into_bytes())
-            }
-            None => (
-                "404 Not Found",
-                String::new(),
-                b"{\"error\":\"Invalid rev id\"}".to_vec(),
-            ),
-        },
-        ["api", "models", "someone", "private", ..] => ("401 Unauthorized", String::new(), vec![]),
-        ["api", "models", "someone", "empty", ..] => {
-            let body = serde_json::json!({ "sha": COMMIT, "siblings": [{ "rfilename": "pytorch_model.bin" }] });
-            ("200 OK", String::new(), body.to_string().into_bytes())
-        }
-        ["someone", "tiny", "resolve", revision, name] => {
-            match (commit(revision), model_file(name)) {
-                (Some(sha), Some(whole)) => {
-                    let range = headers
-                        .iter()
-                        .find_map(|header| header.strip_prefix("range: bytes="))
-                        .unwrap();
-                    let (start, end) = range.split_once('-').unwrap();
-                    let start: usize = start.parse().unwrap();
-                    let end = end.parse().unwrap_or(whole.len() - 1);
-                    let more = format!(
-                        "ETag: \"{name}-{}\"\r\nX-Repo-Commit: {sha}\r\nContent-Range: bytes {start}-{end}/{}\r\n",
-                        whole.len(),
-                        whole.len()
-                    );
-                    ("206 Partial Content", more, whole[start..=end].to_vec())
-                }
-                _ => ("404 Not Found", String::new(), vec![]),
-            }
-        }
-        _ => ("404 Not Found", String::new(), vec![]),
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{more}\r\n",
-        body.len()
-    );
-    stream
-        .write_all(&[head.as_bytes(), &body].concat())
-        .unwrap();
-}
-
-/// An address where nobody listens.
-fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -162,7 +40,7 @@ fn refused(result: Result<PathBuf, Error>, parts: &[&str]) {
 #[test]
 fn downloads_what_it_needs_and_only_once() {
     let (hub, cache) = (Hub::start(), tempfile::tempdir().unwrap());
-    let options = hub.options(cache.path());
+    let options = options(&hub, cache.path());
     let folder = fetch("someone/tiny", &options).unwrap();
     assert_eq!(
         files(&folder),
@@ -195,14 +73,43 @@ fn downloads_what_it_needs_and_only_once() {
 }
 
 #[test]
+fn every_file_is_followed_from_its_first_byte_to_its_last() {
+    let (hub, cache) = (Hub::start(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let mut seen: Vec<(String, u64, u64)> = Vec::new();
+    let mut follow = |d: Download<'_>| seen.push((d.file.to_owned(), d.done, d.total));
+    let folder = fetch_with("someone/tiny", &options, &mut follow).unwrap();
+    for name in files(&folder) {
+        let of_file: Vec<_> = seen.iter().filter(|(file, ..)| *file == name).collect();
+        let size = folder.join(&name).metadata().unwrap().len();
+        assert_eq!(of_file.first().unwrap().1, 0, "{name}");
+        assert_eq!(of_file.last().unwrap().1, size, "{name}");
+        assert!(of_file.iter().all(|(_, _, total)| *total == size), "{name}");
+    }
+    // What is there already is not followed.
+    fetch_with("someone/tiny", &options, &mut |d| panic!("{d:?}")).unwrap();
+
+    let found = cached(&options).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].id.as_str(), found[0].commit.as_str()),
+        ("someone/tiny", COMMIT)
+    );
+    assert_eq!(
+        (found[0].names.join(" ").as_str(), &found[0].folder),
+        ("main", &folder)
+    );
+}
+
+#[test]
 fn revisions_are_kept_apart() {
     let (hub, cache) = (Hub::start(), tempfile::tempdir().unwrap());
     let at = |revision: &str, offline| HubOptions {
         revision: Some(revision.into()),
         offline,
-        ..hub.options(cache.path())
+        ..options(&hub, cache.path())
     };
-    let main = fetch("someone/tiny", &hub.options(cache.path())).unwrap();
+    let main = fetch("someone/tiny", &options(&hub, cache.path())).unwrap();
     refused(
         fetch("someone/tiny", &at("v1", true)),
         &["someone/tiny@v1", "not in the cache"],
@@ -225,7 +132,7 @@ fn revisions_are_kept_apart() {
 #[test]
 fn refusals_say_what_to_do() {
     let (hub, cache) = (Hub::start(), tempfile::tempdir().unwrap());
-    let options = hub.options(cache.path());
+    let options = options(&hub, cache.path());
     refused(
         fetch("someone/nothing", &options),
         &["someone/nothing", "does not exist", "check the id"],

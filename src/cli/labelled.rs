@@ -4,21 +4,21 @@ use std::path::Path;
 
 use anyhow::Result;
 use detente::fit::Example;
-use detente::input::{self, Article, Columns};
+use detente::input::{self, Article};
 use detente::labels::Labels;
 use detente::windows::Windowed;
 use detente::{Error, Model, Options};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::report;
+use super::{reading, report};
 
 /// What could be read of a file.
 pub struct Labelled {
     /// The articles that can be judged.
     pub examples: Vec<Example>,
     /// Rows that could not be read, each reported.
-    pub failed: usize,
+    pub failed: u64,
 }
 
 /// Articles encoded together.
@@ -32,8 +32,8 @@ pub fn read(model: &Model, path: &Path, condition: Option<&(String, String)>) ->
         failed: 0,
     };
     let mut chunk = Vec::with_capacity(CHUNK);
-    for article in input::open(path, &Columns::default())? {
-        let row = article.and_then(|article| {
+    for article in input::open(path, &reading::labelled())? {
+        let row = article.map_err(Error::from).and_then(|article| {
             if condition.is_some_and(|c| !holds(&article, c)) {
                 return Ok(None);
             }
@@ -77,9 +77,9 @@ fn encode(model: &Model, rows: Vec<(Windowed, Labels)>, examples: &mut Vec<Examp
 }
 
 fn holds(article: &Article, (column, value): &(String, String)) -> bool {
-    match article.columns.get(column) {
-        Some(Value::String(text)) => text == value,
-        Some(other) => serde_json::from_str(value).is_ok_and(|value: Value| *other == value),
+    match article.fields.get(column) {
+        Some(Value::String(text)) => text == *value,
+        Some(other) => serde_json::from_str(value).is_ok_and(|value: Value| other == value),
         None => false,
     }
 }

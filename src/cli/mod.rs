@@ -1,15 +1,25 @@
 //! One module a command, and what they share.
 
+mod config;
+mod dry_run;
 mod eval;
 mod figures;
 mod fit;
+mod generate;
+mod hub;
 mod labelled;
+mod merge;
+mod model;
 mod pack;
+mod progress;
+mod reading;
 mod report;
 mod score;
 mod source;
 mod table;
 mod windows;
+
+pub use config::parse;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -27,8 +37,12 @@ enum Command {
     Score(score::Args),
     Eval(eval::Args),
     Fit(fit::Args),
+    Merge(merge::Args),
     Pack(pack::Args),
     Windows(windows::Args),
+    Model(model::Args),
+    Completions(generate::Completions),
+    Man(generate::Man),
 }
 
 /// How a command that could start has ended.
@@ -41,7 +55,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn of(failed: usize) -> Self {
+    fn of(failed: u64) -> Self {
         if failed == 0 {
             Self::Complete
         } else {
@@ -56,8 +70,12 @@ pub fn run(args: Args) -> Result<Outcome> {
         Command::Score(args) => score::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Fit(args) => fit::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Pack(args) => pack::run(args),
         Command::Windows(args) => windows::run(args),
+        Command::Model(args) => model::run(args),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     }
 }
 

@@ -1,44 +1,72 @@
-//! `detente score`: articles in, verdicts out, one after another.
+//! `detente score`: articles in, verdicts out.
 
-use std::io::{BufWriter, IsTerminal, StdoutLock, Write};
-use std::path::PathBuf;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
-use detente::input::{self, Article, Columns};
-use detente::row::{self, CsvRecords};
-use detente::{Options, Provenance, Scorer, Text, Verdict};
-use indicatif::ProgressBar;
-use serde_json::{Map, Value};
+use detente::corpus::{
+    Copies, Dedup, Input, Job, Plan, Settings, Shard, Stages, Summary, Target, peek,
+};
+use detente::input::{self, Records};
+use detente::output::{self, Layout};
+use detente::{Options, Scorer};
 
+use super::Outcome;
+use super::dry_run;
+use super::progress::{Mode, Progress};
+use super::reading::{self, Reading};
 use super::source::Source;
 use super::table::Table;
-use super::{Outcome, report};
 
 /// Score articles: label, tone, probability, evidence
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files (.txt: one article; .jsonl: one a line), folders of .txt files, or - for standard input
-    #[arg(required = true)]
-    paths: Vec<PathBuf>,
-    /// Output [default: table to a terminal, jsonl to a pipe]
+    #[command(flatten)]
+    reading: Reading,
+    /// Where rows go: a file (parts beside it until it is whole), or a folder, which gets numbered parts [default: stdout]
+    #[arg(long, value_name = "FILE|FOLDER")]
+    output: Option<PathBuf>,
+    /// Output [default: by the suffix of --output; table to a terminal, jsonl to a pipe]
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Go on with the output of a run that was stopped: score only rows that are missing or failed
+    #[arg(long, requires = "output")]
+    resume: bool,
+    /// Rows of one part of the output
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    part_rows: u64,
+    /// Score the I-th of every N rows; `detente merge` joins the outputs
+    #[arg(long, default_value_t = Shard::WHOLE, value_name = "I/N", conflicts_with = "dedup")]
+    shard: Shard,
+    /// Find copies of earlier rows and give them the scores of the first, or leave them out
+    #[arg(long, value_enum, value_name = "WHAT")]
+    dedup: Option<DedupMode>,
+    /// How many rows back the original of a copy may lie
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    dedup_rows: usize,
+    /// Similarity from which a row is a copy, 0 to 1
+    #[arg(long, default_value_t = 0.7, value_name = "SHARE")]
+    dedup_threshold: f64,
+    /// Stop when more rows than this have failed
+    #[arg(long, value_name = "N")]
+    max_errors: Option<u64>,
     /// Evidence sentences of each article
     #[arg(long, default_value_t = 3, value_name = "N")]
     evidence: usize,
-    /// Column that holds the text
-    #[arg(long, default_value = "text", value_name = "NAME")]
-    text_column: String,
-    /// Column that holds the article's id, for the table and for messages
-    #[arg(long, default_value = "id", value_name = "NAME")]
-    id_column: String,
     /// Say `uncertain` unless exactly one label is plausible at this error rate
     #[arg(long, default_value_t = Options::default().alpha, value_name = "RATE")]
     alpha: f32,
     /// Tokens in one pass of the encoder: speed against memory, never results
     #[arg(long, default_value_t = Options::default().batch_tokens, value_name = "N")]
     batch_tokens: usize,
+    /// How progress is shown on stderr [default: bar on a terminal]
+    #[arg(long, value_enum)]
+    progress: Option<Mode>,
+    /// Say what would be read and, after timing a sample, how long it would take; write nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -51,183 +79,154 @@ enum Format {
     Jsonl,
     /// Comma-separated, evidence and coverage as JSON in their cells
     Csv,
+    /// Typed columns, evidence and coverage nested
+    Parquet,
+    /// Typed columns, nothing nested
+    ParquetFlat,
 }
 
-/// Articles read before they are scored together: enough to keep all threads at work, few enough to hold.
-const CHUNK: usize = 64;
+impl Format {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "csv" => Some(Self::Csv),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+
+    /// The library's format; a table is none.
+    fn of_rows(self) -> Option<output::Format> {
+        match self {
+            Self::Table => None,
+            Self::Jsonl => Some(output::Format::Jsonl),
+            Self::Csv => Some(output::Format::Csv),
+            Self::Parquet => Some(output::Format::Parquet),
+            Self::ParquetFlat => Some(output::Format::ParquetFlat),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DedupMode {
+    /// Copies are written with the scores of their original and its id in `duplicate_of`
+    Mark,
+    /// Copies are left out
+    Skip,
+}
 
 pub fn run(args: Args) -> Result<Outcome> {
-    let columns = Columns {
-        text: args.text_column,
-        id: args.id_column,
-    };
+    let reading = args.reading.options();
     let options = Options {
         alpha: args.alpha,
         batch_tokens: args.batch_tokens,
     };
-    let scorer = Scorer::new(args.source.open()?, options)?;
-    let stdout = std::io::stdout();
-    let terminal = stdout.is_terminal();
-    let format = args.format.unwrap_or(if terminal {
-        Format::Table
-    } else {
-        Format::Jsonl
-    });
-    let mut run = Run {
-        provenance: scorer.model().provenance(),
-        scorer,
+    let open_scorer = || Ok(Scorer::new(args.source.open()?, options)?);
+    if args.dry_run {
+        return dry_run::run(&args.reading, args.shard, open_scorer);
+    }
+    let settings = Settings {
         evidence: args.evidence,
-        progress: progress(terminal),
-        sink: Sink::new(format, &columns, BufWriter::new(stdout.lock())),
-        failed: 0,
+        dedup: args.dedup.map(|mode| Dedup {
+            copies: match mode {
+                DedupMode::Mark => Copies::Mark,
+                DedupMode::Skip => Copies::Skip,
+            },
+            rows: args.dedup_rows,
+            threshold: args.dedup_threshold,
+        }),
     };
-    let mut chunk = Vec::with_capacity(CHUNK);
-    for path in &args.paths {
-        // A path that cannot be opened is one failed row; the other paths are scored.
-        let articles = input::open(path, &columns)
-            .unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
-        for article in articles {
-            chunk.push(article);
-            if chunk.len() == CHUNK {
-                run.score(std::mem::take(&mut chunk))?;
-            }
+    let scorer = open_scorer()?;
+    let terminal = std::io::stdout().is_terminal();
+    let format = args.format.or_else(|| match &args.output {
+        Some(output) => Format::of(output).or(Some(Format::Jsonl)),
+        None if terminal => Some(Format::Table),
+        None => Some(Format::Jsonl),
+    });
+    let format = format.unwrap_or(Format::Jsonl);
+    let total = Arc::new(OnceLock::new());
+    count_beside(&args.reading, args.shard, &total);
+    let stages = Stages::default();
+    let shares_screen = terminal && args.output.is_none();
+    let mut progress = Progress::new(args.progress, shares_screen, &total, &stages);
+    let open = || args.reading.records();
+    let mut job = Job {
+        scorer: &scorer,
+        settings: settings.clone(),
+        shard: args.shard,
+        max_failed: args.max_errors,
+        open: &open,
+        observer: &mut |scored| progress.row(scored),
+        stages: &stages,
+    };
+    let summary = match (&args.output, format.of_rows()) {
+        (Some(_), None) => bail!("a table goes to stdout; choose another --format for --output"),
+        (Some(output), Some(format)) => {
+            let plan = Plan {
+                input: Input::new(&args.reading.identity()?),
+                reading: serde_json::to_value(&reading)?,
+                model: scorer.model().provenance(),
+                compute: args.source.compute_name(),
+                alpha: args.alpha,
+                settings,
+                shard: args.shard,
+                format,
+                part_rows: args.part_rows,
+            };
+            job.score_to(&target(output), plan, args.resume)?
         }
-    }
-    run.score(chunk)?;
-    run.sink.finish()?;
-    run.progress.finish_and_clear();
+        (None, None) => table(&mut job, open())?,
+        (None, Some(format)) => {
+            let out = Box::new(std::io::stdout());
+            let model = Arc::new(scorer.model().provenance());
+            // JSON Lines need no header, so the first row can leave before the thousandth is read.
+            let (layout, records) = match format {
+                output::Format::Jsonl => (Layout::of([]), open()),
+                _ => peek(open()),
+            };
+            let writer = output::writer(format, Path::new(input::STDIN), out, &layout, &model)?;
+            job.score_into(records, writer)?
+        }
+    };
+    progress.finish(&summary);
     // Freeing the tables of a tokenizer.json takes longer than scoring an article, and the process ends anyway.
-    std::mem::forget(run.scorer);
-    Ok(Outcome::of(run.failed))
+    std::mem::forget(scorer);
+    Ok(Outcome::of(summary.failed))
 }
 
-/// A spinner with rate, only where a person looks at stderr and stdout is not the same screen.
-fn progress(stdout_is_terminal: bool) -> ProgressBar {
-    if stdout_is_terminal {
-        ProgressBar::hidden()
+/// A path without a suffix, with a slash at its end, or of a folder that is there, is a folder.
+fn target(output: &Path) -> Target {
+    let slash = output.to_string_lossy().ends_with(std::path::is_separator);
+    if slash || output.is_dir() || output.extension().is_none() {
+        Target::Folder(output.to_owned())
     } else {
-        ProgressBar::new_spinner().with_style(
-            indicatif::ProgressStyle::with_template(
-                "{spinner} {pos} articles, {per_sec}, {elapsed}",
-            )
-            .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner()),
-        )
+        Target::File(output.to_owned())
     }
 }
 
-/// A scoring run.
-struct Run<'a> {
-    scorer: Scorer,
-    provenance: Provenance,
-    evidence: usize,
-    progress: ProgressBar,
-    sink: Sink<'a>,
-    failed: usize,
+/// Counts the rows while the first ones are scored; standard input cannot be read twice.
+fn count_beside(reading: &Reading, shard: Shard, total: &Arc<OnceLock<u64>>) {
+    if reading.has_stdin() {
+        return;
+    }
+    let (records, total) = (reading.records(), Arc::clone(total));
+    std::thread::spawn(move || {
+        let _ = total.set(shard.rows_of(reading::count(records)));
+    });
 }
 
-impl Run<'_> {
-    /// Scores what was read together and writes it in the order it was read.
-    fn score(&mut self, read: Vec<detente::Result<Article>>) -> Result<()> {
-        let texts: Vec<_> = read
-            .iter()
-            .flatten()
-            .map(|a| Text {
-                text: &a.text,
-                lang: a.lang,
-            })
-            .collect();
-        let mut verdicts = self.scorer.score_batch(&texts).into_iter();
-        for article in read {
-            self.progress.inc(1);
-            match article {
-                Err(error) => self.failure(Map::new(), &error)?,
-                Ok(article) => match verdicts.next().unwrap_or(Err(detente::Error::EmptyArticle)) {
-                    Ok(verdict) => {
-                        let row = Scored { article, verdict };
-                        self.sink.write(row, self.evidence, &self.provenance)?;
-                    }
-                    Err(error) => {
-                        let error = article.error(report::message(&error));
-                        self.failure(article.columns, &error)?;
-                    }
-                },
-            }
+fn table(job: &mut Job<'_>, records: Records) -> detente::Result<Summary> {
+    let mut out = BufWriter::new(std::io::stdout());
+    let mut table = Table::new();
+    let to_stdout = |source| detente::Error::Io {
+        path: input::STDIN.into(),
+        source,
+    };
+    job.score_each(records, |rows| {
+        for scored in &rows {
+            table.write(&mut out, scored).map_err(to_stdout)?;
         }
-        Ok(())
-    }
-
-    fn failure(&mut self, columns: Map<String, Value>, error: &detente::Error) -> Result<()> {
-        self.failed += 1;
-        self.progress.suspend(|| report::failure(error));
-        self.sink
-            .write_row(row::error(columns, &report::message(error)))
-    }
-}
-
-/// An article with its verdict.
-pub struct Scored {
-    /// What was read.
-    pub article: Article,
-    /// What was said of it.
-    pub verdict: Verdict,
-}
-
-/// Where rows go, in one of the formats.
-enum Sink<'a> {
-    Table(Table, BufWriter<StdoutLock<'a>>),
-    Jsonl(BufWriter<StdoutLock<'a>>),
-    Csv(
-        Box<csv::Writer<BufWriter<StdoutLock<'a>>>>,
-        Option<CsvRecords>,
-    ),
-}
-
-impl<'a> Sink<'a> {
-    fn new(format: Format, columns: &Columns, out: BufWriter<StdoutLock<'a>>) -> Self {
-        match format {
-            Format::Table => Self::Table(Table::new(columns.clone()), out),
-            Format::Jsonl => Self::Jsonl(out),
-            Format::Csv => Self::Csv(Box::new(csv::Writer::from_writer(out)), None),
-        }
-    }
-
-    fn write(&mut self, scored: Scored, evidence: usize, model: &Provenance) -> Result<()> {
-        match self {
-            Self::Table(table, out) => Ok(table.write(out, &scored, evidence)?),
-            _ => self.write_row(row::verdict(
-                scored.article.columns,
-                &scored.verdict,
-                evidence,
-                model,
-            )),
-        }
-    }
-
-    fn write_row(&mut self, row: Map<String, Value>) -> Result<()> {
-        match self {
-            // Failures are on stderr; a table is for reading.
-            Self::Table(..) => {}
-            Self::Jsonl(out) => {
-                serde_json::to_writer(&mut *out, &row)?;
-                out.write_all(b"\n")?;
-            }
-            Self::Csv(out, records) => {
-                let first = records.is_none();
-                let records = records.get_or_insert_with(|| CsvRecords::new(&row));
-                if first {
-                    out.write_record(records.header())?;
-                }
-                out.write_record(records.record(row))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        match self {
-            Self::Table(_, out) | Self::Jsonl(out) => out.flush()?,
-            Self::Csv(out, _) => out.flush()?,
-        }
-        Ok(())
-    }
+        // A person is waiting for it.
+        out.flush().map_err(to_stdout)
+    })
 }

@@ -1,21 +1,22 @@
 //! Which model a command uses, and on what.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use detente::Model;
 use detente::encoder::{Compute, Device, Precision};
+
+use super::hub::{self, Hub};
 
 /// The options that choose a model, shared by the commands that run one.
 #[derive(Debug, clap::Args)]
 pub struct Source {
     /// Model folder, or the id of a model on the Hugging Face hub (owner/name or owner/name@revision) [default: the
     /// one inside this program]
-    #[arg(long, value_name = "FOLDER|ID", env = "DETENTE_MODEL")]
+    #[arg(long, value_name = "FOLDER|ID")]
     model: Option<String>,
-    /// Use only what the hub's cache already holds
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    hub: Hub,
     /// Where the model runs: cpu, cuda, cuda:1, metal
     #[arg(long, default_value = "cpu")]
     device: Device,
@@ -28,6 +29,16 @@ pub struct Source {
 }
 
 impl Source {
+    /// What the numbers of a run depend on beside the model: kind of device, and precision.
+    pub fn compute_name(&self) -> String {
+        let device = self.device.to_string();
+        let kind = device.split(':').next().unwrap_or_default();
+        match self.precision {
+            Some(precision) => format!("{kind} {precision:?}").to_lowercase(),
+            None => kind.to_owned(),
+        }
+    }
+
     /// Opens the model that was asked for.
     pub fn open(&self) -> Result<Model> {
         if let Some(threads) = self.threads {
@@ -41,50 +52,12 @@ impl Source {
         let Some(name) = &self.model else {
             return default_model(&compute);
         };
-        let folder = match hub_id(name) {
-            Some((id, revision)) => self.fetch(id, revision)?,
+        let folder = match hub::id(name) {
+            Some((id, revision)) => hub::fetch(id, revision, &self.hub)?,
             None => PathBuf::from(name),
         };
         Ok(Model::open(&folder, &compute)?)
     }
-
-    #[cfg(feature = "hub")]
-    fn fetch(&self, id: &str, revision: Option<&str>) -> Result<PathBuf> {
-        use detente::encoder::hub;
-        let options = hub::HubOptions {
-            revision: revision.map(str::to_owned),
-            offline: self.offline,
-            // Where the other Hugging Face tools of this user keep their models, and as whom they ask.
-            cache: std::env::var_os("HF_HOME").map(|home| PathBuf::from(home).join("hub")),
-            token: std::env::var("HF_TOKEN").ok(),
-            ..hub::HubOptions::default()
-        };
-        Ok(hub::fetch(id, &options)?)
-    }
-
-    #[cfg(not(feature = "hub"))]
-    fn fetch(&self, id: &str, _revision: Option<&str>) -> Result<PathBuf> {
-        anyhow::bail!("{id}: no such folder, and this program was built without the feature `hub`")
-    }
-}
-
-/// The id and revision in `owner/name@revision`, unless a folder of that name is there.
-fn hub_id(name: &str) -> Option<(&str, Option<&str>)> {
-    if Path::new(name).exists() {
-        return None;
-    }
-    let (id, revision) = name
-        .split_once('@')
-        .map_or((name, None), |(id, r)| (id, Some(r)));
-    let (owner, model) = id.split_once('/')?;
-    let plain = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    (plain(owner) && plain(model)).then_some((id, revision))
 }
 
 #[cfg(feature = "embedded")]
@@ -97,21 +70,4 @@ fn default_model(_compute: &Compute) -> Result<Model> {
     anyhow::bail!(
         "this program was built without a model of its own (feature `embedded`); give one with --model"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hub_id;
-
-    #[test]
-    fn an_id_has_an_owner_and_no_folder() {
-        assert_eq!(
-            hub_id("intfloat/multilingual-e5-small"),
-            Some(("intfloat/multilingual-e5-small", None))
-        );
-        assert_eq!(hub_id("owner/name@v1"), Some(("owner/name", Some("v1"))));
-        assert_eq!(hub_id("models/training"), None, "a folder that is there");
-        assert_eq!(hub_id("../elsewhere/model"), None);
-        assert_eq!(hub_id("name"), None);
-    }
 }

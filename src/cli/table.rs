@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 
 use console::{Style, measure_text_width, pad_str, truncate_str};
-use detente::input::Columns;
+use detente::corpus::Scored;
 use detente::{Abstain, Label};
-
-use super::score::Scored;
 
 /// Cells of the tone bar on each side of its middle.
 const HALF: usize = 8;
@@ -17,31 +15,26 @@ const WIDTH: usize = 100;
 
 /// Writes articles one after another, so that the first shows while the last is read.
 pub struct Table {
-    columns: Columns,
     width: usize,
     header: bool,
 }
 
 impl Table {
-    pub fn new(columns: Columns) -> Self {
+    pub fn new() -> Self {
         let width = console::Term::stdout()
             .size_checked()
             .map_or(WIDTH, |(_, columns)| columns as usize);
         Self {
-            columns,
             width: width.clamp(60, 160),
             header: true,
         }
     }
 
-    /// Writes one article with its `evidence` weightiest sentences.
-    pub fn write(
-        &mut self,
-        out: &mut impl Write,
-        scored: &Scored,
-        evidence: usize,
-    ) -> io::Result<()> {
-        let verdict = &scored.verdict;
+    /// Writes one article with the evidence that its row holds; failures are told on stderr.
+    pub fn write(&mut self, out: &mut impl Write, scored: &Scored) -> io::Result<()> {
+        let Ok(scores) = &scored.row.result else {
+            return Ok(());
+        };
         if std::mem::take(&mut self.header) {
             let bar = pad_str("− tone +", 2 * HALF + 1, console::Alignment::Center, None);
             let line = format!(
@@ -50,34 +43,40 @@ impl Table {
             );
             writeln!(out, "{}", Style::new().bold().apply_to(line))?;
         }
-        let style = match (verdict.abstain, verdict.label) {
+        let style = match (scores.abstain, scores.label) {
             (Some(_), _) => Style::new().dim(),
             (None, Label::Cooperative) => Style::new().green(),
             (None, Label::Confrontational) => Style::new().red(),
         };
-        let id = scored.article.id(&self.columns);
-        let name = pad_str(&id, NAME, console::Alignment::Left, Some("…"));
-        let note = match verdict.abstain {
+        let name = pad_str(&scored.id, NAME, console::Alignment::Left, Some("…"));
+        let abstained = match scores.abstain {
             None => "",
             Some(Abstain::NotDiplomatic) => "  not diplomatic",
             Some(Abstain::Uncertain) => "  uncertain",
         };
+        let copy = match &scored.row.duplicate_of {
+            None => String::new(),
+            Some(original) => format!("  copy of {original}"),
+        };
+        let sure = scores.p_cooperative.max(1.0 - scores.p_cooperative);
         writeln!(
             out,
-            "{name}  {:4}  {}  {}  {:>+5.2}  {:>3.0}%{note}",
-            verdict.lang.map_or("?", |l| l.code()),
-            style.apply_to(format!("{:15}", verdict.label)),
-            style.apply_to(bar(verdict.tone)),
-            verdict.tone,
-            verdict.confidence() * 100.0,
+            "{name}  {:4}  {}  {}  {:>+5.2}  {:>3.0}%{abstained}{copy}",
+            scores.lang.map_or("?", |l| l.code()),
+            style.apply_to(format!("{:15}", scores.label)),
+            style.apply_to(bar(scores.tone)),
+            scores.tone,
+            sure * 100.0,
         )?;
-        for sentence in verdict.evidence(evidence) {
+        for sentence in &scores.evidence {
+            let offset = if sentence.in_title {
+                0
+            } else {
+                scored.headline
+            };
             // Offsets are ours, so the slice is there; a bug here must not end a long run.
-            let text = scored
-                .article
-                .text
-                .get(sentence.start..sentence.end)
-                .unwrap_or_default();
+            let range = offset + sentence.start..offset + sentence.end;
+            let text = scored.text.get(range).unwrap_or_default();
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let mark = format!("  {:+5.2} ", sentence.contribution);
             let room = self.width.saturating_sub(measure_text_width(&mark));
@@ -89,8 +88,8 @@ impl Table {
 }
 
 /// A bar from the middle to the tone: left is confrontational, right is cooperative.
-fn bar(tone: f32) -> String {
-    let cells = ((tone.abs() * HALF as f32).round() as usize).min(HALF);
+fn bar(tone: f64) -> String {
+    let cells = ((tone.abs() * HALF as f64).round() as usize).min(HALF);
     let (left, right) = if tone < 0.0 { (cells, 0) } else { (0, cells) };
     let side = |filled: usize| ("█".repeat(filled), "·".repeat(HALF - filled));
     let ((left, left_rest), (right, right_rest)) = (side(left), side(right));

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use detente::input::{self, Columns};
+use detente::input;
 use detente::labels::Labels;
 use detente::model::{Manifest, open_tokenizer};
 use detente::text::Lang;
@@ -12,7 +12,7 @@ use detente::windows::{Window, Windowed};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Outcome, report};
+use super::{Outcome, reading, report};
 
 /// Write labelled articles as windows of token ids, one JSON object a line
 ///
@@ -49,11 +49,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     let window = Manifest::open(&args.model)?.window;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut failed = 0;
-    for article in input::open(&args.file, &Columns::default())? {
-        let row = article.and_then(|article| {
+    for article in input::open(&args.file, &reading::labelled())? {
+        let row = article.map_err(detente::Error::from).and_then(|article| {
             let labels = Labels::of(&article)?;
             let windowed = Windowed::new(&article.text, article.lang, &tokenizer, window)?;
-            Ok(row(article.columns, &labels, windowed))
+            Ok(row(article.fields.into_json(), &labels, windowed))
         });
         match row {
             Ok(row) => {

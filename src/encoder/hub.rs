@@ -1,6 +1,13 @@
 //! Models from the Hugging Face hub by id, kept in a cache folder that other Hugging Face tools share.
 
+mod cache;
+mod download;
+
+pub use cache::{Cached, cached};
+pub use download::Download;
+
 use crate::{Error, Result};
+use download::Meter;
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 use std::path::PathBuf;
@@ -48,6 +55,18 @@ pub struct HubOptions {
 /// [`Error::Hub`] for an id or a revision that does not exist, a model that needs a token, a model without weights that
 /// can be read, no network, or a model that is not in the cache when `offline`; its text says which, and what to do.
 pub fn fetch(id: &str, options: &HubOptions) -> Result<PathBuf> {
+    fetch_with(id, options, &mut |_| {})
+}
+
+/// Like [`fetch`], and calls `progress` as each file that is downloaded begins and grows.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_with(
+    id: &str,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(Download<'_>),
+) -> Result<PathBuf> {
     let request = Request::new(id, options)?;
     if options.offline {
         return request.cached().ok_or_else(|| {
@@ -58,7 +77,16 @@ pub fn fetch(id: &str, options: &HubOptions) -> Result<PathBuf> {
             )
         });
     }
-    request.online(options)
+    request.online(options, progress)
+}
+
+/// The cache folder, or why there is none.
+fn folder(options: &HubOptions) -> Result<PathBuf, String> {
+    match &options.cache {
+        Some(path) => Ok(path.clone()),
+        None if std::env::home_dir().is_some() => Ok(Cache::default().path().clone()),
+        None => Err("there is no home directory for the cache; name a cache folder".into()),
+    }
 }
 
 struct Request<'a> {
@@ -84,16 +112,14 @@ impl<'a> Request<'a> {
         if !revision.split('/').all(is_plain) {
             return error("the revision is no branch, tag or commit");
         }
-        let cache = match &options.cache {
-            Some(path) => Cache::new(path.clone()),
-            None if std::env::home_dir().is_some() => Cache::default(),
-            None => return error("there is no home directory for the cache; name a cache folder"),
-        };
-        Ok(Self {
-            id,
-            revision,
-            cache,
-        })
+        match folder(options) {
+            Ok(cache) => Ok(Self {
+                id,
+                revision,
+                cache: Cache::new(cache),
+            }),
+            Err(reason) => error(&reason),
+        }
     }
 
     fn repo(&self, revision: &str) -> Repo {
@@ -103,17 +129,23 @@ impl<'a> Request<'a> {
     /// The model's folder in the cache, if it was fetched there.
     fn cached(&self) -> Option<PathBuf> {
         let repo = self.cache.repo(self.repo(self.revision));
-        // The empty name is the folder itself. Other tools keep no name for a commit, only its folder.
-        let folder = repo
-            .get("")
-            .unwrap_or_else(|| repo.pointer_path(self.revision));
+        // The empty name is the folder itself, and leaves a slash at its end. Other tools keep no name for a commit, only
+        // its folder.
+        let folder = repo.get("").map_or_else(
+            || repo.pointer_path(self.revision),
+            |folder| folder.components().collect(),
+        );
         // Weights are fetched last: where they are, the rest is.
         let mut files = folder.read_dir().ok()?.flatten();
         let is_there = files.any(|file| file.file_name().to_str().is_some_and(is_weights));
         is_there.then_some(folder)
     }
 
-    fn online(&self, options: &HubOptions) -> Result<PathBuf> {
+    fn online(
+        &self,
+        options: &HubOptions,
+        progress: &mut dyn FnMut(Download<'_>),
+    ) -> Result<PathBuf> {
         // A commit never changes: there is nothing to ask.
         if is_commit(self.revision)
             && let Some(folder) = self.cached()
@@ -144,8 +176,13 @@ impl<'a> Request<'a> {
             .collect();
         // By commit, not by branch: the branch may move between two files.
         let repo = api.repo(self.repo(&info.sha));
+        let there = self.cache.repo(self.repo(&info.sha));
         for name in self.select(&names)? {
-            repo.get(name).map_err(|e| self.refused(e, None))?;
+            if there.get(name).is_none() {
+                let meter = Meter::new(name, progress);
+                repo.download_with_progress(name, meter)
+                    .map_err(|e| self.refused(e, None))?;
+            }
         }
         let cached = self.cache.repo(self.repo(self.revision));
         let folder = cached.pointer_path(&info.sha);

@@ -85,6 +85,17 @@ impl Weights {
         self.tensors.get(name).map(|entry| entry.shape.as_slice())
     }
 
+    /// The numbers that a tensor is stored in: `f32`, `f16`, `bf16`, `int8`, `q4_0`, `q8_0`, or, where they cannot be
+    /// read, what the file calls them. `None` where there is no tensor of this name.
+    pub fn stored_as(&self, name: &str) -> Option<String> {
+        let entry = self.tensors.get(name)?;
+        Some(match &entry.dtype {
+            Ok(Dtype::I8) => "int8".to_owned(),
+            Ok(dtype) => format!("{dtype:?}").to_lowercase(),
+            Err(other) => other.clone(),
+        })
+    }
+
     /// Decodes a tensor to f32, in the shape it is stored in.
     ///
     /// # Errors

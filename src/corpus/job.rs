@@ -1,0 +1,342 @@
+//! A scoring run over a corpus: into one writer, or into a folder of parts that a stopped run goes on from.
+
+use std::path::{Path, PathBuf};
+
+use super::copies::{Copies, Memory};
+use super::manifest::{Manifest, Plan};
+use super::pipeline::{self, Chunks, Scored, Settings};
+use super::shard::{Numbered, Shard};
+use super::store::{OpenPart, Store, replace_file};
+use super::summary::{Stages, Summary};
+use crate::input::Records;
+use crate::output::{self, Layout, RowWriter};
+use crate::row::Row;
+use crate::{Error, Result, Scorer};
+
+/// Rows, and bytes of text, that the columns of an output are told from.
+const PEEK_ROWS: usize = 1000;
+const PEEK_BYTES: usize = 16 << 20;
+
+/// What is scored, and how.
+pub struct Job<'a> {
+    /// The model and its options.
+    pub scorer: &'a Scorer,
+    /// How rows are made.
+    pub settings: Settings,
+    /// Which rows of the input.
+    pub shard: Shard,
+    /// The run ends when more rows than this have failed.
+    pub max_failed: Option<u64>,
+    /// Opens the input at its first row.
+    pub open: &'a dyn Fn() -> Records,
+    /// Hears of every row that is written, after it was.
+    pub observer: &'a mut dyn FnMut(&Scored),
+    /// Time by stage.
+    pub stages: &'a Stages,
+}
+
+/// Where a run with parts leaves its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Parts in this folder.
+    Folder(PathBuf),
+    /// One file; its parts lie in the folder `FILE.parts` until they are joined. The manifest stays as `_FILE.manifest.json`.
+    File(PathBuf),
+}
+
+impl Target {
+    fn folder(&self) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.clone(),
+            Self::File(file) => {
+                let mut name = file.clone().into_os_string();
+                name.push(".parts");
+                name.into()
+            }
+        }
+    }
+}
+
+impl Job<'_> {
+    /// Scores all rows and hands them to `sink` in their order.
+    ///
+    /// # Errors
+    /// Those of `sink`, and [`Error::TooManyFailures`].
+    pub fn score_each(
+        &mut self,
+        records: Records,
+        mut sink: impl FnMut(Vec<Scored>) -> Result<()>,
+    ) -> Result<Summary> {
+        let records = Numbered::new(records, self.shard, 0);
+        let memory = self.settings.dedup.as_ref().map(Memory::new).transpose()?;
+        let mut summary = Summary::default();
+        let Self {
+            scorer,
+            settings,
+            max_failed,
+            observer,
+            stages,
+            ..
+        } = self;
+        pipeline::run(records, scorer, settings, memory, stages, |scored| {
+            scored.iter().for_each(|row| {
+                summary.add(row);
+                observer(row);
+            });
+            check_failures(&summary, *max_failed)?;
+            sink(scored)
+        })?;
+        Ok(summary)
+    }
+
+    /// Scores all rows into one writer.
+    ///
+    /// # Errors
+    /// Those of the writer, and [`Error::TooManyFailures`].
+    pub fn score_into(
+        &mut self,
+        records: Records,
+        mut writer: Box<dyn RowWriter>,
+    ) -> Result<Summary> {
+        let settings = self.settings.clone();
+        let summary =
+            self.score_each(records, |scored| writer.write(written(scored, &settings)))?;
+        writer.finish()?;
+        Ok(summary)
+    }
+
+    /// Scores all rows into parts, or those that an earlier run of the same `plan` has not done or could not score.
+    ///
+    /// # Errors
+    /// [`Error::Output`] where the target holds another output, or, with `resume`, none of this plan; [`Error::Io`] where it cannot be
+    /// written; [`Error::TooManyFailures`]. What is done stays done.
+    pub fn score_to(&mut self, target: &Target, plan: Plan, resume: bool) -> Result<Summary> {
+        let folder = target.folder();
+        if let Target::File(file) = target
+            && file.exists()
+            && let Some(summary) = self.joined_before(file, &folder, &plan, resume)?
+        {
+            return Ok(summary);
+        }
+        let begun = folder.join(Manifest::FILE).exists();
+        let mut store = if resume && begun {
+            Store::resume(&folder, &plan)?
+        } else {
+            let (layout, _) = peek((self.open)());
+            Store::create(&folder, plan, layout)?
+        };
+        let mut summary = Summary::default();
+        self.retry(&mut store, &mut summary)?;
+        if !store.manifest().complete {
+            self.go_on(&mut store, &mut summary)?;
+        }
+        if let Target::File(file) = target {
+            let manifest = store.manifest();
+            join(manifest.plan.format, &store.files(), file)?;
+            manifest.write(&beside(file))?;
+            std::fs::remove_dir_all(&folder).map_err(Error::io(&folder))?;
+        }
+        Ok(summary)
+    }
+
+    /// What is to be said where the output file is there: that it is complete, or `None` where its parts are to be joined
+    /// anew because the run was stopped right after.
+    fn joined_before(
+        &self,
+        file: &Path,
+        folder: &Path,
+        plan: &Plan,
+        resume: bool,
+    ) -> Result<Option<Summary>> {
+        let manifest = beside(file);
+        if !resume || !(manifest.exists() || folder.join(Manifest::FILE).exists()) {
+            let reason = "is there already; remove it, or choose another --output";
+            return Err(Error::output(file, reason));
+        }
+        if !manifest.exists() {
+            return Ok(None);
+        }
+        let manifest = Manifest::open(&manifest)?;
+        manifest.check(plan, file)?;
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).map_err(Error::io(folder))?;
+        }
+        Ok(Some(Summary {
+            rows: manifest.rows(),
+            failed: manifest.parts.iter().map(|part| part.failed).sum(),
+            ..Summary::default()
+        }))
+    }
+
+    /// Scores what comes after the parts that are done.
+    fn go_on(&mut self, store: &mut Store, summary: &mut Summary) -> Result<()> {
+        let done = store.manifest().rows();
+        let part_rows = store.manifest().plan.part_rows.max(1);
+        let memory = self.replay(store)?;
+        let records = Numbered::new((self.open)(), self.shard, done);
+        let mut open: Option<OpenPart> = None;
+        let Self {
+            scorer,
+            settings,
+            max_failed,
+            observer,
+            stages,
+            ..
+        } = self;
+        pipeline::run(records, scorer, settings, memory, stages, |mut scored| {
+            while !scored.is_empty() {
+                let part = match &mut open {
+                    Some(part) => part,
+                    None => open.insert(store.begin()?),
+                };
+                let room = usize::try_from(part_rows - part.part.rows).unwrap_or(usize::MAX);
+                let rest = scored.split_off(room.min(scored.len()));
+                for row in &scored {
+                    summary.add(row);
+                    observer(row);
+                }
+                check_failures(summary, *max_failed)?;
+                let rows = scored.len() as u64;
+                part.write(written(scored, settings), rows)?;
+                if part.part.rows == part_rows
+                    && let Some(part) = open.take()
+                {
+                    store.commit(part)?;
+                }
+                scored = rest;
+            }
+            Ok(())
+        })?;
+        match open {
+            Some(part) => store.commit(part)?,
+            // An output without rows still is a file with a header.
+            None if store.manifest().parts.is_empty() => store.commit(store.begin()?)?,
+            None => {}
+        }
+        store.complete()
+    }
+
+    /// What the rows that are done leave for finding copies among those to come. All their texts are read again, none is
+    /// scored again: which rows are originals depends on every row before them.
+    fn replay(&self, store: &Store) -> Result<Option<Memory>> {
+        let Some(dedup) = &self.settings.dedup else {
+            return Ok(None);
+        };
+        let mut memory = Memory::new(dedup)?;
+        let mut records = Numbered::new((self.open)(), self.shard, 0);
+        let mut left = store.manifest().rows();
+        for (number, part) in store.manifest().parts.iter().enumerate() {
+            left -= part.rows;
+            let is_near = left <= dedup.rows as u64;
+            let mut written = match is_near {
+                true => store.read(number)?.into_iter(),
+                false => Vec::new().into_iter(),
+            };
+            let rows = usize::try_from(part.rows).unwrap_or(usize::MAX);
+            for chunk in (Chunks {
+                records: records.by_ref().take(rows),
+            }) {
+                let written = is_near.then_some(&mut written as &mut dyn Iterator<Item = Row>);
+                memory.replay(&chunk, dedup.copies, written);
+            }
+        }
+        Ok(Some(memory))
+    }
+
+    /// Scores again the rows of finished parts that failed: what failed then may be there now.
+    ///
+    /// Not where copies are looked for: what a row is a copy of depends on which rows before it were read.
+    fn retry(&mut self, store: &mut Store, summary: &mut Summary) -> Result<()> {
+        if self.settings.dedup.is_some() {
+            return Ok(());
+        }
+        let mut first = 0;
+        for number in 0..store.manifest().parts.len() {
+            let part = store.manifest().parts[number].clone();
+            if part.failed > 0 {
+                let mut rows = store.read(number)?;
+                let failed: Vec<usize> = (0..rows.len())
+                    .filter(|&i| rows[i].result.is_err())
+                    .collect();
+                let mut wanted = failed.clone().into_iter().peekable();
+                let records = Numbered::new((self.open)(), self.shard, first)
+                    .take(rows.len())
+                    .enumerate()
+                    .filter_map(move |(i, record)| wanted.next_if_eq(&i).map(|_| record));
+                let mut places = failed.into_iter();
+                let mut mended = false;
+                let observer = &mut *self.observer;
+                pipeline::run(
+                    records,
+                    self.scorer,
+                    &self.settings,
+                    None,
+                    self.stages,
+                    |scored| {
+                        for (place, scored) in places.by_ref().zip(scored) {
+                            summary.add(&scored);
+                            observer(&scored);
+                            mended |= scored.row.result.is_ok();
+                            rows[place] = scored.row;
+                        }
+                        Ok(())
+                    },
+                )?;
+                if mended {
+                    store.replace(number, rows)?;
+                }
+            }
+            first += part.rows;
+        }
+        Ok(())
+    }
+}
+
+/// Where the manifest of an output of one file lies.
+fn beside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or(file.as_os_str());
+    file.with_file_name(format!("_{}.manifest.json", name.to_string_lossy()))
+}
+
+/// The columns of an input, told from its first rows, and the input again.
+pub fn peek(mut records: Records) -> (Layout, Records) {
+    let mut first = Vec::new();
+    let mut bytes = 0;
+    while first.len() < PEEK_ROWS && bytes < PEEK_BYTES {
+        let Some(record) = records.next() else { break };
+        bytes += record.as_ref().map_or(0, |article| article.text.len());
+        first.push(record);
+    }
+    let layout = Layout::of(first.iter().map(|record| match record {
+        Ok(article) => &article.fields,
+        Err(rejected) => &rejected.fields,
+    }));
+    (layout, Box::new(first.into_iter().chain(records)))
+}
+
+/// Puts parts together in one file, which appears whole.
+pub(super) fn join(format: output::Format, parts: &[PathBuf], file: &Path) -> Result<()> {
+    let mut failed = None;
+    replace_file(file, |out| {
+        output::join::join(format, parts, out).map_err(|error| {
+            failed = Some(error);
+            std::io::Error::other("")
+        })
+    })
+    .map_err(|error| failed.unwrap_or(error))
+}
+
+fn written(scored: Vec<Scored>, settings: &Settings) -> Vec<Row> {
+    let skip = settings.dedup.is_some_and(|d| d.copies == Copies::Skip);
+    let rows = scored.into_iter().map(|scored| scored.row);
+    rows.filter(|row| !(skip && row.duplicate_of.is_some()))
+        .collect()
+}
+
+fn check_failures(summary: &Summary, allowed: Option<u64>) -> Result<()> {
+    let failed = summary.failed;
+    match allowed {
+        Some(allowed) if failed > allowed => Err(Error::TooManyFailures { failed, allowed }),
+        _ => Ok(()),
+    }
+}
