@@ -1,6 +1,7 @@
 #![warn(missing_docs)]
 #![doc = include_str!("../README.md")]
 
+pub mod aggregate;
 pub mod calibration;
 pub mod columnar;
 pub mod corpus;

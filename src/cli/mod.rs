@@ -1,5 +1,6 @@
 //! One module a command, and what they share.
 
+mod aggregate;
 mod config;
 mod dry_run;
 mod eval;
@@ -35,6 +36,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Score(score::Args),
+    Aggregate(aggregate::Args),
     Eval(eval::Args),
     Fit(fit::Args),
     Merge(merge::Args),
@@ -68,6 +70,7 @@ impl Outcome {
 pub fn run(args: Args) -> Result<Outcome> {
     match args.command {
         Command::Score(args) => score::run(args),
+        Command::Aggregate(args) => aggregate::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Fit(args) => fit::run(args),
         Command::Merge(args) => merge::run(args),
