@@ -160,6 +160,42 @@ fn rows_come_in_order_each_once() {
     assert_eq!(rows.len(), 1_200);
 }
 
+/// What one format holds, read again, is scored as the same text in another.
+#[test]
+fn every_format_gives_the_same_scores() {
+    let corpus = Corpus::new(300);
+    corpus.score(&["in.jsonl", "--output", "first.jsonl"]);
+    let scores = |name: &str| {
+        let rows = rows(&corpus.bytes(name)).into_iter().map(|row| {
+            let ours = [
+                "label",
+                "tone",
+                "p_cooperative",
+                "relevance",
+                "abstain",
+                "lang",
+            ];
+            let ours = ours.map(|column| row[column].clone());
+            (ours, row["evidence"].clone(), row["coverage"].clone())
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let packed = zstd::encode_all(&corpus.bytes("in.jsonl")[..], 1).unwrap();
+    std::fs::write(corpus.path("in.jsonl.zst"), packed).unwrap();
+    for (output, format) in [
+        ("again.csv", "csv"),
+        ("again.parquet", "parquet"),
+        ("flat.parquet", "parquet-flat"),
+    ] {
+        corpus.score(&["in.jsonl", "--output", output, "--format", format]);
+    }
+    for input in ["in.jsonl.zst", "again.csv", "again.parquet", "flat.parquet"] {
+        let output = format!("from-{input}.jsonl");
+        corpus.score(&[input, "--output", &output]);
+        assert!(scores(&output) == scores("first.jsonl"), "{input}");
+    }
+}
+
 #[test]
 fn shards_merge_to_the_whole() {
     let corpus = Corpus::new(1_000);
