@@ -12,19 +12,41 @@ const LONG_CLUSTER: usize = 6;
 pub(super) struct Charsmap {
     /// Sorted; no key begins another, so at most one begins any text.
     rules: Vec<(String, String)>,
-    /// Bit set of the characters that keys begin with.
-    first: Vec<u64>,
+    /// The characters that keys begin with.
+    first: Characters,
+    /// The characters that are keys.
+    alone: Characters,
+}
+
+/// A bit for each character.
+struct Characters(Vec<u64>);
+
+impl Characters {
+    fn of(chars: impl Iterator<Item = char>) -> Self {
+        let mut bits = vec![0; (char::MAX as usize >> 6) + 1];
+        chars.for_each(|c| bits[c as usize >> 6] |= 1 << (c as u32 & 63));
+        Self(bits)
+    }
+
+    fn contain(&self, c: char) -> bool {
+        self.0[c as usize >> 6] >> (c as u32 & 63) & 1 == 1
+    }
 }
 
 impl Charsmap {
     /// Reads the bytes that sentencepiece writes; the error says what is wrong with them.
     pub(super) fn new(bytes: &[u8]) -> Result<Self, String> {
         let rules = rules(bytes)?;
-        let mut first = vec![0; (char::MAX as usize >> 6) + 1];
-        for c in rules.iter().filter_map(|(key, _)| key.chars().next()) {
-            first[c as usize >> 6] |= 1 << (c as u32 & 63);
-        }
-        Ok(Self { rules, first })
+        let begins = |(key, _): &(String, String)| key.chars().next();
+        let is = |(key, _): &(String, String)| {
+            let mut chars = key.chars();
+            chars.next().filter(|_| chars.next().is_none())
+        };
+        Ok(Self {
+            first: Characters::of(rules.iter().filter_map(begins)),
+            alone: Characters::of(rules.iter().filter_map(is)),
+            rules,
+        })
     }
 
     /// Hands the characters of the normalised `text` to `push`.
@@ -52,8 +74,13 @@ impl Charsmap {
 
     /// What `chunk` is replaced by: the whole of it, even where the key is only its beginning.
     fn rule(&self, chunk: &str) -> Option<&str> {
-        let first = chunk.chars().next()? as u32;
-        if self.first[first as usize >> 6] >> (first & 63) & 1 == 0 {
+        let first = chunk.chars().next()?;
+        // Letters begin rules for what stands on them, but hardly one is a rule by itself.
+        let may_have_one = match first.len_utf8() == chunk.len() {
+            true => &self.alone,
+            false => &self.first,
+        };
+        if !may_have_one.contain(first) {
             return None;
         }
         let after = self.rules.partition_point(|(key, _)| &key[..] <= chunk);
