@@ -108,8 +108,8 @@ impl Job<'_> {
     /// Scores all rows into parts, or those that an earlier run of the same `plan` has not done or could not score.
     ///
     /// # Errors
-    /// [`Error::Output`] where the target holds another output, or, with `resume`, none of this plan; [`Error::Io`] where it cannot be
-    /// written; [`Error::TooManyFailures`]. What is done stays done.
+    /// [`Error::Output`] where the target holds another output, or, with `resume`, none of this plan; [`Error::Io`] where it
+    /// cannot be written; [`Error::TooManyFailures`]. What is done stays done.
     pub fn score_to(&mut self, target: &Target, plan: Plan, resume: bool) -> Result<Summary> {
         let folder = target.folder();
         if let Target::File(file) = target
@@ -245,9 +245,12 @@ impl Job<'_> {
 
     /// Scores again the rows of finished parts that failed: what failed then may be there now.
     ///
-    /// Not where copies are looked for: what a row is a copy of depends on which rows before it were read.
+    /// Not where copies are looked for: what a row is a copy of depends on which rows before it were read. There they stay
+    /// failed, and count as such.
     fn retry(&mut self, store: &mut Store, summary: &mut Summary) -> Result<()> {
         if self.settings.dedup.is_some() {
+            let parts = store.manifest().parts.iter();
+            summary.failed += parts.map(|part| part.failed).sum::<u64>();
             return Ok(());
         }
         let mut first = 0;
@@ -273,7 +276,8 @@ impl Job<'_> {
                     None,
                     self.stages,
                     |scored| {
-                        for (place, scored) in places.by_ref().zip(scored) {
+                        // The rows of this chunk first: zip takes from its left side one more than from its right.
+                        for (scored, place) in scored.into_iter().zip(&mut places) {
                             summary.add(&scored);
                             observer(&scored);
                             mended |= scored.row.result.is_ok();
