@@ -320,14 +320,7 @@ pub fn peek(mut records: Records) -> (Layout, Records) {
 
 /// Puts parts together in one file, which appears whole.
 pub(super) fn join(format: output::Format, parts: &[PathBuf], file: &Path) -> Result<()> {
-    let mut failed = None;
-    replace_file(file, |out| {
-        output::join::join(format, parts, out).map_err(|error| {
-            failed = Some(error);
-            std::io::Error::other("")
-        })
-    })
-    .map_err(|error| failed.unwrap_or(error))
+    replace_file(file, |out| output::join::join(format, parts, out))
 }
 
 fn written(scored: Vec<Scored>, settings: &Settings) -> Vec<Row> {

@@ -1,7 +1,7 @@
 //! What a folder of parts holds, and of what run: the file `_manifest.json`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,7 +136,15 @@ impl Manifest {
         let mut json =
             serde_json::to_vec_pretty(self).map_err(|e| Error::output(path, e.to_string()))?;
         json.push(b'\n');
-        replace_file(path, |out| out.write_all(&json))
+        replace_file(path, |out| out.write_all(&json).map_err(Error::io(path)))
+    }
+
+    /// The files of the parts in `folder`, in order.
+    pub fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        self.parts
+            .iter()
+            .map(|part| folder.join(&part.file))
+            .collect()
     }
 
     /// Input rows of the shard in the parts that are done.

@@ -43,7 +43,7 @@ pub fn merge(folders: &[PathBuf], file: &Path) -> Result<Merged> {
     let mut sources: Vec<_> = shards.iter().map(|(f, m)| ShardRows::new(f, m)).collect();
     if let [only] = &mut sources[..] {
         let parts = &only.manifest.parts;
-        join(format, &only.files(), file)?;
+        join(format, &only.manifest.files(only.folder), file)?;
         return Ok(Merged {
             rows: parts.iter().map(|part| part.written).sum(),
             failed: parts.iter().map(|part| part.failed).sum(),
@@ -51,20 +51,12 @@ pub fn merge(folders: &[PathBuf], file: &Path) -> Result<Merged> {
     }
     let model = Arc::new(first.plan.model.clone());
     let mut merged = Merged { rows: 0, failed: 0 };
-    let mut failure = None;
     replace_file(file, |out| {
-        let mut interleave = || -> Result<()> {
-            let out = Box::new(out.try_clone().map_err(Error::io(file))?);
-            let mut writer = output::writer(format, file, out, layout, &model)?;
-            interleave(&mut sources, writer.as_mut(), &mut merged)?;
-            writer.finish()
-        };
-        interleave().map_err(|error| {
-            failure = Some(error);
-            std::io::Error::other("")
-        })
-    })
-    .map_err(|error| failure.unwrap_or(error))?;
+        let out = Box::new(out.try_clone().map_err(Error::io(file))?);
+        let mut writer = output::writer(format, file, out, layout, &model)?;
+        interleave(&mut sources, writer.as_mut(), &mut merged)?;
+        writer.finish()
+    })?;
     Ok(merged)
 }
 
@@ -116,11 +108,6 @@ impl<'a> ShardRows<'a> {
             part: 0,
             rows: Vec::new().into_iter(),
         }
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let parts = self.manifest.parts.iter();
-        parts.map(|part| self.folder.join(&part.file)).collect()
     }
 
     fn next(&mut self) -> Result<Option<Row>> {

@@ -60,8 +60,7 @@ impl Store {
 
     /// The files of the parts, in order.
     pub fn files(&self) -> Vec<PathBuf> {
-        let parts = self.manifest.parts.iter();
-        parts.map(|part| self.folder.join(&part.file)).collect()
+        self.manifest.files(&self.folder)
     }
 
     /// The rows of a part that is done.
@@ -151,16 +150,12 @@ impl OpenPart {
 }
 
 /// Writes a file beside `path` and puts it there whole.
-pub(super) fn replace_file(
-    path: &Path,
-    write: impl FnOnce(&mut File) -> std::io::Result<()>,
-) -> Result<()> {
+pub(super) fn replace_file(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let name = path.file_name().unwrap_or(path.as_os_str());
     let partial = path.with_file_name(format!("_{}.partial", name.to_string_lossy()));
     let mut out = File::create(&partial).map_err(Error::io(&partial))?;
-    write(&mut out)
-        .and_then(|()| out.sync_all())
-        .map_err(Error::io(&partial))?;
+    write(&mut out)?;
+    out.sync_all().map_err(Error::io(&partial))?;
     std::fs::rename(&partial, path).map_err(Error::io(path))?;
     sync_folder(path.parent().unwrap_or(Path::new("")))
 }
