@@ -1,7 +1,10 @@
 //! Attention of one window over itself, head by head, in blocks of a few queries: no matrix of all scores is made.
 
-use super::kernels::{Floats, Line, Product, Rows, Shorts, Simd, TALL, TALL_ROWS, WIDE, WIDE_ROWS};
-use super::math::{LANES, ROUND, exp2, fold, larger};
+use super::kernels::{
+    COLUMNS, Floats, LANES, Line, Product, Rows, Shorts, Simd, TALL, TALL_ROWS, WIDE, WIDE_ROWS,
+};
+use super::linear::{Encoded, Format as LinearFormat, Outputs};
+use super::math::exp2;
 
 /// The numbers that attention multiplies.
 ///
@@ -10,69 +13,90 @@ pub(super) trait Format: Product {
     /// The largest sum, where sums are integers and inputs have to be scaled so that they stay below it.
     const ROOM: Option<f32>;
 
-    /// An input from a number of at most `ROOM`'s root.
-    fn input(number: f32) -> Self::Input;
+    /// Bits of the largest softmax weight.
+    const BITS: f32;
 
-    /// The word of a column; the second input counts only where a word has two.
-    fn word(first: Self::Input, second: Self::Input) -> u32;
+    /// Less than any score.
+    const LOWEST: Self::Sum;
 
-    /// A sum as a number.
-    fn number(sum: Self::Sum) -> f32;
+    /// Inputs from numbers of at most `ROOM`'s root.
+    fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [Self::Input; LANES]);
+
+    /// Words from the numbers of one token and, where a word has two, of the next.
+    fn words<S: Simd>(simd: S, first: S::Vector, second: S::Vector, out: &mut [Line; 2]);
+
+    /// Sums as numbers.
+    fn load<S: Simd>(simd: S, sums: &[Self::Sum; LANES]) -> S::Vector;
 }
 
 /// As many bits as i32 sums leave: 13 for queries and keys of 32 numbers, 13 for softmax weights, 10 for values.
 impl Format for Shorts {
     // A little below i32::MAX, for what rounding adds.
     const ROOM: Option<f32> = Some(2.1e9);
+    const BITS: f32 = 13.0;
+    const LOWEST: i32 = i32::MIN;
 
     #[inline(always)]
-    fn input(number: f32) -> i16 {
-        (number + ROUND).to_bits() as i16
+    fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [i16; LANES]) {
+        simd.store_i16(numbers, out);
     }
 
     #[inline(always)]
-    fn word(first: i16, second: i16) -> u32 {
-        let ([a, b], [c, d]) = (first.to_ne_bytes(), second.to_ne_bytes());
-        u32::from_ne_bytes([a, b, c, d])
+    fn words<S: Simd>(simd: S, first: S::Vector, second: S::Vector, out: &mut [Line; 2]) {
+        simd.store_pairs(first, second, out);
     }
 
     #[inline(always)]
-    fn number(sum: i32) -> f32 {
-        sum as f32
+    fn load<S: Simd>(simd: S, sums: &[i32; LANES]) -> S::Vector {
+        simd.load_i32(sums)
     }
 }
 
 impl Format for Floats {
     const ROOM: Option<f32> = None;
+    const BITS: f32 = 0.0;
+    const LOWEST: f32 = f32::MIN;
 
     #[inline(always)]
-    fn input(number: f32) -> f32 {
-        number
+    fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [f32; LANES]) {
+        simd.store(numbers, out);
     }
 
     #[inline(always)]
-    fn word(first: f32, _: f32) -> u32 {
-        first.to_bits()
+    fn words<S: Simd>(simd: S, first: S::Vector, _: S::Vector, out: &mut [Line; 2]) {
+        let mut numbers = [0.0; LANES];
+        simd.store(first, &mut numbers);
+        for (line, numbers) in out.iter_mut().zip(numbers.as_chunks().0) {
+            line.0 = numbers.map(f32::to_bits);
+        }
     }
 
     #[inline(always)]
-    fn number(sum: f32) -> f32 {
-        sum
+    fn load<S: Simd>(simd: S, sums: &[f32; LANES]) -> S::Vector {
+        simd.load(sums)
     }
 }
 
-/// Softmax weights are up to this where they are integers.
-const WEIGHT: f32 = 8191.0;
 /// Queries, keys and values are at most this where they are integers.
 const MOST: f32 = 32_000.0;
 
-/// Memory for a head's keys and values and for a block of queries, used again and again.
+/// Queries, keys and values of some heads, and memory for one head's packed keys and values and a block of its queries,
+/// all used again and again.
 pub(super) struct Attention<F: Format> {
-    /// The largest magnitude of each of the 3 · hidden numbers over all tokens.
-    tops: Vec<f32>,
+    tokens: usize,
+    heads: usize,
+    /// Numbers of a head.
+    width: usize,
+    /// `[tokens, 3 · heads · width]`: the queries of all heads, their keys, their values.
+    qkv: Vec<f32>,
+    /// The largest magnitude of each column of `qkv`, in whole vectors.
+    tops: Vec<[f32; LANES]>,
+    /// Inputs of as many tokens as a line has columns, before they become columns.
+    rows: Vec<F::Input>,
     keys: Vec<[Line; 4]>,
     values: Vec<[Line; 2]>,
-    value_scales: Vec<f32>,
+    /// For each panel of `values`.
+    value_scales: Vec<[f32; TALL]>,
     queries: Vec<F::Input>,
     scores: Vec<F::Sum>,
     weights: Vec<F::Input>,
@@ -81,7 +105,12 @@ pub(super) struct Attention<F: Format> {
 impl<F: Format> Default for Attention<F> {
     fn default() -> Self {
         Self {
+            tokens: 0,
+            heads: 0,
+            width: 0,
+            qkv: Vec::new(),
             tops: Vec::new(),
+            rows: Vec::new(),
             keys: Vec::new(),
             values: Vec::new(),
             value_scales: Vec::new(),
@@ -92,173 +121,195 @@ impl<F: Format> Default for Attention<F> {
     }
 }
 
-/// Query, key and value of every token of a window, `[tokens, 3 · hidden]`.
-#[derive(Clone, Copy)]
-pub(super) struct Qkv<'a> {
-    pub(super) numbers: &'a [f32],
-    pub(super) hidden: usize,
-    pub(super) heads: usize,
-}
-
-impl<'a> Qkv<'a> {
-    fn tokens(&self) -> usize {
-        self.numbers.len() / (3 * self.hidden)
-    }
-
-    fn width(&self) -> usize {
-        self.hidden / self.heads
-    }
-
-    /// Part 0, 1 or 2, query, key or value, of a token in a head.
+/// Takes queries, keys and values from their linear layer.
+impl<F: Format> Outputs for Attention<F> {
     #[inline(always)]
-    fn get(&self, token: usize, part: usize, head: usize) -> &'a [f32] {
-        let start = (3 * token + part) * self.hidden + head * self.width();
-        &self.numbers[start..start + self.width()]
-    }
-
-    /// Inputs of a panel of a token's values, each times its factor; zeros after the last token.
-    #[inline(always)]
-    fn values<F: Format>(
-        &self,
-        token: usize,
-        head: usize,
-        panel: usize,
-        factors: &[f32; TALL],
-    ) -> [F::Input; TALL] {
-        let mut numbers = [0f32; TALL];
-        if token < self.tokens() {
-            let row = &self.get(token, 2, head)[panel * TALL..];
-            match row.first_chunk() {
-                Some(row) => numbers = *row,
-                None => numbers[..row.len()].copy_from_slice(row),
+    fn put<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        outputs: [S::Vector; 2],
+        width: usize,
+    ) {
+        let columns = 3 * self.heads * self.width;
+        let out = &mut self.qkv[row * columns + column..][..width];
+        for (out, outputs) in out.chunks_mut(LANES).zip(outputs) {
+            simd.store_some(outputs, out);
+        }
+        if F::ROOM.is_some() {
+            let tops = &mut self.tops[column / LANES..][..width.div_ceil(LANES)];
+            for (tops, outputs) in tops.iter_mut().zip(outputs) {
+                simd.store(simd.max(simd.abs(outputs), simd.load(tops)), tops);
             }
         }
-        let mut inputs = [F::Input::default(); TALL];
-        for i in 0..TALL {
-            inputs[i] = F::input(numbers[i] * factors[i]);
-        }
-        inputs
     }
 }
 
 impl<F: Format> Attention<F> {
-    /// The context of every token, `[tokens, hidden]`.
-    #[inline(always)]
-    pub(super) fn forward<S: Simd>(&mut self, simd: S, qkv: Qkv, out: &mut [f32]) {
-        let (tokens, width) = (qkv.tokens(), qkv.width());
-        let padded = tokens.next_multiple_of(WIDE);
-        let words = width.div_ceil(F::INPUTS);
+    /// Makes room for queries, keys and values of `heads` heads of `width` numbers.
+    pub(super) fn reset(&mut self, tokens: usize, heads: usize, width: usize) {
+        (self.tokens, self.heads, self.width) = (tokens, heads, width);
+        let columns = 3 * heads * width;
+        self.qkv.resize(tokens * columns, 0.0);
+        self.tops.clear();
+        self.tops.resize(columns.div_ceil(LANES), [0.0; LANES]);
+        let (padded, words) = (self.padded(), self.words());
+        self.rows
+            .resize(COLUMNS * self.stride(), F::Input::default());
         self.keys.resize(padded / WIDE * words, [Line::ZERO; 4]);
         let value_lines = width.div_ceil(TALL) * (padded / F::INPUTS);
         self.values.resize(value_lines, [Line::ZERO; 2]);
-        self.value_scales.resize(width.next_multiple_of(TALL), 0.0);
-        if F::ROOM.is_some() {
-            self.tops.clear();
-            self.tops.resize(3 * qkv.hidden, 0.0);
-            for token in qkv.numbers.chunks_exact(3 * qkv.hidden) {
-                for (top, x) in self.tops.iter_mut().zip(token) {
-                    *top = larger(x.abs(), *top);
-                }
+        self.value_scales.resize(width.div_ceil(TALL), [0.0; TALL]);
+        let queries = TALL_ROWS * self.stride();
+        self.queries.resize(queries, F::Input::default());
+        let rows = TALL_ROWS * padded;
+        self.scores.resize(rows, F::Sum::default());
+        self.weights.resize(rows, F::Input::default());
+    }
+
+    /// Tokens in whole panels of keys.
+    fn padded(&self) -> usize {
+        self.tokens.next_multiple_of(WIDE)
+    }
+
+    /// Words of a query or a key.
+    fn words(&self) -> usize {
+        self.width.div_ceil(F::INPUTS)
+    }
+
+    /// Inputs from one query to the next.
+    fn stride(&self) -> usize {
+        self.width.next_multiple_of(LANES)
+    }
+
+    /// Where part 0, 1 or 2, query, key or value, of a token in a head stands in `qkv`.
+    #[inline(always)]
+    fn part(&self, token: usize, part: usize, head: usize) -> std::ops::Range<usize> {
+        let start = ((3 * token + part) * self.heads + head) * self.width;
+        start..start + self.width
+    }
+
+    /// The largest magnitude of a part in a head, over all tokens.
+    fn top(&self, part: usize, head: usize) -> f32 {
+        let columns = &self.tops.as_flattened()[self.part(0, part, head)];
+        columns.iter().fold(0f32, |a, &b| if a > b { a } else { b })
+    }
+
+    /// Puts the context of every token into `out`, the first head's from column `first` on.
+    #[inline(always)]
+    pub(super) fn forward<S: Simd, L: LinearFormat>(
+        &mut self,
+        simd: S,
+        out: &mut Encoded<L>,
+        first: usize,
+    ) {
+        for head in 0..self.heads {
+            let scale = self.scale(head);
+            self.pack_keys(simd, head, scale.key);
+            self.pack_values(simd, head);
+            let mut token = 0;
+            while token < self.tokens {
+                let count = TALL_ROWS.min(self.tokens - token);
+                self.score(simd, head, token..token + count, scale.query);
+                let factors = self.softmax(simd, count, scale.score);
+                let column = first + head * self.width;
+                self.mix(simd, &factors[..count], out, token, column);
+                token += count;
             }
         }
-        self.queries
-            .resize(TALL_ROWS * words * F::INPUTS, F::Input::default());
-        self.scores.resize(TALL_ROWS * padded, F::Sum::default());
-        self.weights.resize(TALL_ROWS * padded, F::Input::default());
-        for head in 0..qkv.heads {
-            let scale = self.pack_keys(qkv, head, words);
-            self.pack_values(qkv, head, padded);
-            let mut first = 0;
-            while first < tokens {
-                let count = TALL_ROWS.min(tokens - first);
-                self.score(simd, qkv, head, first..first + count, words, scale.query);
-                let mut sums = [0f32; TALL_ROWS];
-                for (row, sum) in sums[..count].iter_mut().enumerate() {
-                    *sum = self.softmax(simd, row, tokens, padded, scale.score);
-                }
-                self.mix(simd, qkv, head, first, &sums[..count], out);
-                first += count;
-            }
+    }
+
+    /// What queries, keys and scores of a head are multiplied by.
+    fn scale(&self, head: usize) -> Scale {
+        let Some(room) = F::ROOM else {
+            return Scale {
+                query: 1.0,
+                key: 1.0,
+                score: 1.0,
+            };
+        };
+        let limit = (room / self.width as f32).sqrt().floor().min(MOST);
+        let scale = |top: f32| if top > 0.0 { limit / top } else { 0.0 };
+        let (query, key) = (scale(self.top(0, head)), scale(self.top(1, head)));
+        let product = query * key;
+        Scale {
+            query,
+            key,
+            // Scores of 0 stay 0, but the one after the last token has to stay below them.
+            score: if product > 0.0 { 1.0 / product } else { 1.0 },
         }
     }
 
     /// Packs the keys of a head, one column a token.
     #[inline(always)]
-    fn pack_keys(&mut self, qkv: Qkv, head: usize, words: usize) -> Scale {
-        let width = qkv.width();
-        let limit = F::ROOM.map(|room| (room / width as f32).sqrt().floor().min(MOST));
-        let scale = |part| {
-            let Some(limit) = limit else { return 1.0 };
-            let tops = &self.tops[part * qkv.hidden + head * width..][..width];
-            let top = tops.iter().fold(0f32, |a, &b| larger(a, b));
-            if top > 0.0 { limit / top } else { 0.0 }
-        };
-        let (query, key) = (scale(0), scale(1));
-        let row = &mut self.queries[..words * F::INPUTS];
-        for token in 0..qkv.tokens() {
-            encode::<F>(qkv.get(token, 1, head), key, row);
-            let lines = &mut self.keys[token / WIDE * words..][..words];
-            let (line, column) = (token % WIDE / 16, token % 16);
-            for (lines, word) in lines.iter_mut().zip(row.chunks_exact(F::INPUTS)) {
-                lines[line].0[column] = F::word(word[0], word[F::INPUTS - 1]);
+    fn pack_keys<S: Simd>(&mut self, simd: S, head: usize, scale: f32) {
+        let (words, stride) = (self.words(), self.stride());
+        for first in (0..self.tokens).step_by(COLUMNS) {
+            for (row, token) in (first..self.tokens.min(first + COLUMNS)).enumerate() {
+                let key = &self.qkv[self.part(token, 1, head)];
+                encode::<F, S>(simd, key, scale, &mut self.rows[row * stride..][..stride]);
             }
-        }
-        let product = query * key;
-        Scale {
-            query,
-            score: if product > 0.0 { 1.0 / product } else { 0.0 },
+            let rows = Rows {
+                numbers: &self.rows[..],
+                stride,
+                count: COLUMNS,
+            };
+            let lines = &mut self.keys[first / WIDE * words..][..words];
+            simd.columns::<F>(rows, lines, first % WIDE / COLUMNS);
         }
     }
 
     /// Packs the values of a head, one column a number, scaled by the column's largest.
     #[inline(always)]
-    fn pack_values(&mut self, qkv: Qkv, head: usize, padded: usize) {
-        let (width, tokens) = (qkv.width(), qkv.tokens());
-        if F::ROOM.is_some() {
-            let tops = &self.tops[2 * qkv.hidden + head * width..][..width];
-            self.value_scales[..width].copy_from_slice(tops);
-        }
-        let limit = F::ROOM.map(|room| (room / WEIGHT / tokens as f32).floor().min(MOST));
-        let mut inverses = [0f32; TALL];
-        let words = padded / F::INPUTS;
+    fn pack_values<S: Simd>(&mut self, simd: S, head: usize) {
+        let words = self.padded() / F::INPUTS;
+        let values = self.part(0, 2, head);
+        let limit = F::ROOM.map(|room| {
+            let limit = room / F::BITS.exp2() / self.tokens as f32;
+            limit.floor().min(MOST)
+        });
         let panels = self.values.chunks_exact_mut(words);
-        let scales = self.value_scales.as_chunks_mut::<TALL>().0;
-        for (panel, (lines, scales)) in panels.zip(scales).enumerate() {
-            for (scale, inverse) in scales.iter_mut().zip(&mut inverses) {
-                (*scale, *inverse) = match limit {
-                    Some(limit) if *scale > 0.0 => (*scale / limit, limit / *scale),
-                    Some(_) => (0.0, 0.0),
-                    None => (1.0, 1.0),
-                };
-            }
-            for (word, lines) in lines.iter_mut().enumerate() {
-                let token = word * F::INPUTS;
-                let first = qkv.values::<F>(token, head, panel, &inverses);
-                let second = qkv.values::<F>(token + F::INPUTS - 1, head, panel, &inverses);
-                for (line, half) in lines.iter_mut().zip([0, 16]) {
-                    for c in 0..16 {
-                        line.0[c] = F::word(first[half + c], second[half + c]);
-                    }
+        for ((panel, lines), scales) in panels.enumerate().zip(&mut self.value_scales) {
+            let start = values.start + panel * TALL;
+            let columns = start..values.end.min(start + TALL);
+            let mut inverses = [1.0; LANES];
+            *scales = inverses;
+            if let Some(limit) = limit {
+                let tops = &self.tops.as_flattened()[columns.clone()];
+                for ((scale, inverse), &top) in scales.iter_mut().zip(&mut inverses).zip(tops) {
+                    (*scale, *inverse) = match top > 0.0 {
+                        true => (top / limit, limit / top),
+                        false => (0.0, 0.0),
+                    };
                 }
+            }
+            let inverses = simd.load(&inverses);
+            for (word, lines) in lines.iter_mut().enumerate() {
+                let mut numbers = [simd.splat(0.0); 2];
+                let tokens = word * F::INPUTS..self.tokens.min((word + 1) * F::INPUTS);
+                for (numbers, token) in numbers.iter_mut().zip(tokens) {
+                    let row = token * 3 * self.heads * self.width;
+                    let values = &self.qkv[row + columns.start..row + columns.end];
+                    *numbers = simd.mul(simd.load_some(values, 0.0), inverses);
+                }
+                F::words(simd, numbers[0], numbers[1], lines);
             }
         }
     }
 
     /// Scores of a block of queries against all keys.
     #[inline(always)]
-    fn score<S: Simd>(
-        &mut self,
-        simd: S,
-        qkv: Qkv,
-        head: usize,
-        block: std::ops::Range<usize>,
-        words: usize,
-        scale: f32,
-    ) {
-        let stride = words * F::INPUTS;
-        let padded = self.scores.len() / TALL_ROWS;
-        for (token, out) in block.clone().zip(self.queries.chunks_exact_mut(stride)) {
-            encode::<F>(qkv.get(token, 0, head), scale, out);
+    fn score<S: Simd>(&mut self, simd: S, head: usize, block: std::ops::Range<usize>, scale: f32) {
+        let (words, stride, padded) = (self.words(), self.stride(), self.padded());
+        for (row, token) in block.clone().enumerate() {
+            let query = &self.qkv[self.part(token, 0, head)];
+            encode::<F, S>(
+                simd,
+                query,
+                scale,
+                &mut self.queries[row * stride..][..stride],
+            );
         }
         let start = [F::Sum::default(); WIDE];
         for (panel, lines) in self.keys.chunks_exact(words).enumerate() {
@@ -271,112 +322,87 @@ impl<F: Format> Attention<F> {
                     count,
                 };
                 let out = &mut self.scores[row * padded + panel * WIDE..];
-                simd.wide::<F>(rows, lines, &start, out, padded);
+                simd.wide::<F>(rows, lines, Some(&start), out, padded);
                 row += count;
             }
         }
     }
 
-    /// Softmax weights of one row of scores, up to [`WEIGHT`] where they are integers; returns what their sum divides.
+    /// Softmax weights of `count` rows of scores, of up to [`Format::BITS`] bits where they are integers; returns what the
+    /// values that they mix are to be multiplied by.
     #[inline(always)]
-    fn softmax<S: Simd>(
-        &mut self,
-        simd: S,
-        row: usize,
-        tokens: usize,
-        padded: usize,
-        scale: f32,
-    ) -> f32 {
-        let scores = &self.scores[row * padded..][..tokens];
-        let weights = &mut self.weights[row * padded..][..padded];
-        let (chunks, rest) = scores.as_chunks::<LANES>();
-        let (weights, after) = weights
-            .as_chunks_mut::<LANES>()
-            .0
-            .split_at_mut(chunks.len());
-        // Tokens that do not fill the lanes; whatever the scores after them are, they count for nothing.
-        let mut last = [F::Sum::default(); LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        let live: [bool; LANES] = std::array::from_fn(|i| i < rest.len());
-
-        let mut tops = [f32::MIN; LANES];
-        for chunk in chunks {
-            for i in 0..LANES {
-                tops[i] = larger(F::number(chunk[i]), tops[i]);
+    fn softmax<S: Simd>(&mut self, simd: S, count: usize, scale: f32) -> [f32; TALL_ROWS] {
+        let padded = self.padded();
+        // First all rows' largest scores, then all weights: short loops of different rows can go side by side.
+        let mut shifts = [0.0; TALL_ROWS];
+        let rows = self.scores.chunks_exact_mut(padded).take(count);
+        for (scores, shift) in rows.zip(&mut shifts) {
+            scores[self.tokens..].fill(F::LOWEST);
+            let mut tops = F::load(simd, &scores.as_chunks().0[0]);
+            for scores in &scores.as_chunks().0[1..] {
+                tops = simd.max(F::load(simd, scores), tops);
             }
+            *shift = F::BITS - simd.top(tops) * scale;
         }
-        for i in 0..LANES {
-            let number = F::number(last[i]);
-            tops[i] = larger(if live[i] { number } else { f32::MIN }, tops[i]);
-        }
-        let top = fold(tops, larger);
-
-        let full = F::ROOM.map_or(1.0, |_| WEIGHT);
-        after.as_flattened_mut().fill(F::Input::default());
-        let mut sums = [0f32; LANES];
-        if let Some(weights) = after.first_mut() {
-            for i in 0..LANES {
-                let weight = exp2(simd, (F::number(last[i]) - top) * scale);
-                sums[i] = if live[i] { weight } else { 0.0 };
-                weights[i] = F::input(sums[i] * full);
+        let scale = simd.splat(scale);
+        let mut factors = [0.0; TALL_ROWS];
+        let rows = self.scores.chunks_exact(padded);
+        let rows = rows.zip(self.weights.chunks_exact_mut(padded)).take(count);
+        for ((scores, weights), (shift, factor)) in rows.zip(shifts.iter().zip(&mut factors)) {
+            let shift = simd.splat(*shift);
+            let mut sums = simd.splat(0.0);
+            for (scores, weights) in scores.as_chunks().0.iter().zip(weights.as_chunks_mut().0) {
+                let weight = exp2(simd, simd.mul_add(F::load(simd, scores), scale, shift));
+                sums = simd.add(sums, weight);
+                F::inputs(simd, weight, weights);
             }
+            *factor = 1.0 / simd.sum(sums);
         }
-        for (chunk, weights) in chunks.iter().zip(weights) {
-            for i in 0..LANES {
-                let weight = exp2(simd, (F::number(chunk[i]) - top) * scale);
-                sums[i] += weight;
-                weights[i] = F::input(weight * full);
-            }
-        }
-        1.0 / (full * fold(sums, |a, b| a + b))
+        factors
     }
 
-    /// Values mixed by the weights of a block of queries.
+    /// Values mixed by the weights of a block of queries, each row times its factor, into the rows from `first` on.
     #[inline(always)]
-    fn mix<S: Simd>(
+    fn mix<S: Simd, L: LinearFormat>(
         &self,
         simd: S,
-        qkv: Qkv,
-        head: usize,
-        first: usize,
         factors: &[f32],
-        out: &mut [f32],
+        out: &mut Encoded<L>,
+        first: usize,
+        column: usize,
     ) {
-        let padded = self.weights.len() / TALL_ROWS;
+        let padded = self.padded();
         let mut sums = [F::Sum::default(); TALL * TALL_ROWS];
         let rows = Rows {
             numbers: &self.weights[..],
             stride: padded,
             count: factors.len(),
         };
-        let scales = self.value_scales.as_chunks::<TALL>().0;
-        for (panel, lines) in self.values.chunks_exact(padded / F::INPUTS).enumerate() {
+        let panels = self.values.chunks_exact(padded / F::INPUTS);
+        for (panel, (lines, scales)) in panels.zip(&self.value_scales).enumerate() {
             simd.tall::<F>(rows, lines, &mut sums);
-            let width = TALL.min(qkv.width() - panel * TALL);
-            for (row, sums) in sums.as_chunks::<TALL>().0[..factors.len()]
-                .iter()
-                .enumerate()
-            {
-                let start = (first + row) * qkv.hidden + head * qkv.width() + panel * TALL;
-                let mixed = sums.iter().zip(&scales[panel]);
-                for (out, (&sum, scale)) in out[start..start + width].iter_mut().zip(mixed) {
-                    *out = F::number(sum) * factors[row] * scale;
-                }
+            let width = TALL.min(self.width - panel * TALL);
+            for (row, (sums, factor)) in sums.as_chunks().0.iter().zip(factors).enumerate() {
+                let scale = simd.mul(simd.splat(*factor), simd.load(scales));
+                let context = simd.mul(F::load(simd, sums), scale);
+                out.put(simd, first + row, column + panel * TALL, [context], width);
             }
         }
     }
 }
 
-/// Inputs of numbers times `scale`. (Loops over arrays of 16 would be unrolled and then gathered across rows.)
+/// Inputs of numbers times `scale`.
 #[inline(always)]
-fn encode<F: Format>(numbers: &[f32], scale: f32, out: &mut [F::Input]) {
-    for (out, x) in out.iter_mut().zip(numbers) {
-        *out = F::input(x * scale);
+fn encode<F: Format, S: Simd>(simd: S, numbers: &[f32], scale: f32, out: &mut [F::Input]) {
+    let scale = simd.splat(scale);
+    for (out, numbers) in out.as_chunks_mut().0.iter_mut().zip(numbers.chunks(LANES)) {
+        F::inputs(simd, simd.mul(simd.load_some(numbers, 0.0), scale), out);
     }
 }
 
-/// What queries are multiplied by, and then their scores.
+/// What queries, keys and their scores are multiplied by.
 struct Scale {
     query: f32,
+    key: f32,
     score: f32,
 }

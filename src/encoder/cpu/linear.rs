@@ -1,62 +1,79 @@
 //! Linear layers on packed matrices, in int8 or f32.
 
-use super::kernels::{Bytes, Floats, Line, Product, Rows, Simd, WIDE, WIDE_ROWS};
-use super::math::{ROUND, activate, max_abs};
-use candle_nn::Activation;
+use super::kernels::{Bytes, COLUMNS, Floats, LANES, Line, Product, Rows, Simd, WIDE, WIDE_ROWS};
+
+/// Words of a panel that go through a tile at once: 24 KiB, which stay in a first-level cache beside the rows.
+const DEPTH: usize = 96;
 
 /// The numbers that linear layers multiply.
 pub(super) trait Format: Product {
-    /// Turns a row into what is multiplied; returns the factor that the products are to be multiplied by.
-    fn encode(row: &[f32], out: &mut [Self::Input]) -> f32;
+    /// Whether a row is multiplied by a scale of its own, for which it has to be known whole.
+    const SCALED: bool;
 
-    /// `sum`, which started at [`Linear`]'s start, as a number.
-    fn number(sum: Self::Sum) -> f32;
+    /// Numbers times `scale` as they are multiplied.
+    fn encode<S: Simd>(
+        simd: S,
+        numbers: S::Vector,
+        scale: S::Vector,
+        out: &mut [Self::Input; LANES],
+    );
+
+    /// Sums as numbers.
+    fn load<S: Simd>(simd: S, sums: &[Self::Sum; LANES]) -> S::Vector;
 }
 
-/// Each row by its own scale, symmetrically, as unsigned bytes with 128 for 0.
+/// Each row by its own scale, symmetrically.
 impl Format for Bytes {
+    const SCALED: bool = true;
+
     #[inline(always)]
-    fn encode(row: &[f32], out: &mut [u8]) -> f32 {
-        let top = max_abs(row);
-        let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
-        for (out, x) in out.iter_mut().zip(row) {
-            *out = (x * inverse + (ROUND + 128.0)).to_bits() as u8;
-        }
-        top / 127.0
+    fn encode<S: Simd>(simd: S, numbers: S::Vector, scale: S::Vector, out: &mut [u8; LANES]) {
+        simd.store_u8(simd.mul_add(numbers, scale, simd.splat(128.0)), out);
     }
 
     #[inline(always)]
-    fn number(sum: i32) -> f32 {
-        sum as f32
+    fn load<S: Simd>(simd: S, sums: &[i32; LANES]) -> S::Vector {
+        simd.load_i32(sums)
     }
 }
 
 impl Format for Floats {
+    const SCALED: bool = false;
+
     #[inline(always)]
-    fn encode(row: &[f32], out: &mut [f32]) -> f32 {
-        out[..row.len()].copy_from_slice(row);
-        1.0
+    fn encode<S: Simd>(simd: S, numbers: S::Vector, _: S::Vector, out: &mut [f32; LANES]) {
+        simd.store(numbers, out);
     }
 
     #[inline(always)]
-    fn number(sum: f32) -> f32 {
-        sum
+    fn load<S: Simd>(simd: S, sums: &[f32; LANES]) -> S::Vector {
+        simd.load(sums)
     }
 }
 
-/// Rows that a linear layer takes, each with its factor.
+/// Rows that a linear layer takes.
 pub(super) struct Encoded<F: Format> {
-    numbers: Vec<F::Input>,
-    factors: Vec<f32>,
+    columns: usize,
+    /// Numbers from one row to the next, a multiple of [`LANES`].
     stride: usize,
+    numbers: Vec<F::Input>,
+    /// What the products of each row are to be multiplied by.
+    factors: Vec<f32>,
+    /// Rows on their way in, [put](Encoded::put) piece by piece, where they have to be known whole.
+    pieces: Vec<f32>,
+    /// Largest magnitudes of `pieces`, by lane.
+    tops: Vec<[f32; LANES]>,
 }
 
 impl<F: Format> Default for Encoded<F> {
     fn default() -> Self {
         Self {
+            columns: 0,
+            stride: 0,
             numbers: Vec::new(),
             factors: Vec::new(),
-            stride: 0,
+            pieces: Vec::new(),
+            tops: Vec::new(),
         }
     }
 }
@@ -64,16 +81,108 @@ impl<F: Format> Default for Encoded<F> {
 impl<F: Format> Encoded<F> {
     /// Makes room for `rows` rows of `columns` numbers.
     pub(super) fn reset(&mut self, rows: usize, columns: usize) {
-        self.stride = columns.next_multiple_of(F::INPUTS);
+        self.columns = columns;
+        self.stride = columns.next_multiple_of(LANES);
         self.numbers.resize(rows * self.stride, F::Input::default());
-        self.factors.resize(rows, 0.0);
+        self.factors.resize(rows, 1.0);
     }
 
-    #[inline(always)]
-    pub(super) fn set(&mut self, row: usize, numbers: &[f32]) {
-        let out = &mut self.numbers[row * self.stride..][..self.stride];
-        self.factors[row] = F::encode(numbers, out);
+    /// Makes room for rows that come in pieces.
+    pub(super) fn reset_pieces(&mut self, rows: usize, columns: usize) {
+        self.reset(rows, columns);
+        if F::SCALED {
+            self.pieces.resize(rows * columns, 0.0);
+            self.tops.clear();
+            self.tops.resize(rows, [0.0; LANES]);
+        }
     }
+
+    /// Sets a row whose largest magnitude is `top`.
+    #[inline(always)]
+    pub(super) fn set<S: Simd>(&mut self, simd: S, row: usize, numbers: &[f32], top: f32) {
+        let out = &mut self.numbers[row * self.stride..][..self.stride];
+        self.factors[row] = encode::<F, S>(simd, numbers, top, out);
+    }
+
+    /// Sets `width` numbers of a row; the lanes of `numbers` after them are 0.
+    #[inline(always)]
+    pub(super) fn put<S: Simd, const N: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        numbers: [S::Vector; N],
+        width: usize,
+    ) {
+        if F::SCALED {
+            let tops = &mut self.tops[row];
+            let mut top = simd.load(tops);
+            for numbers in numbers {
+                top = simd.max(simd.abs(numbers), top);
+            }
+            simd.store(top, tops);
+            let out = &mut self.pieces[row * self.columns + column..][..width];
+            for (out, numbers) in out.chunks_mut(LANES).zip(numbers) {
+                simd.store_some(numbers, out);
+            }
+            return;
+        }
+        let one = simd.splat(1.0);
+        let out = &mut self.numbers[row * self.stride + column..][..width];
+        for (out, numbers) in out.chunks_mut(LANES).zip(numbers) {
+            match out.first_chunk_mut() {
+                Some(out) => F::encode(simd, numbers, one, out),
+                None => {
+                    let mut lanes = [F::Input::default(); LANES];
+                    F::encode(simd, numbers, one, &mut lanes);
+                    out.copy_from_slice(&lanes[..out.len()]);
+                }
+            }
+        }
+    }
+
+    /// Ends rows `range`, which were put piece by piece, and makes them ready for the next pieces.
+    #[inline(always)]
+    pub(super) fn finish<S: Simd>(&mut self, simd: S, range: std::ops::Range<usize>) {
+        if !F::SCALED {
+            return;
+        }
+        for row in range {
+            let tops = std::mem::replace(&mut self.tops[row], [0.0; LANES]);
+            let top = simd.top(simd.load(&tops));
+            let out = &mut self.numbers[row * self.stride..][..self.stride];
+            let pieces = &self.pieces[row * self.columns..][..self.columns];
+            self.factors[row] = encode::<F, S>(simd, pieces, top, out);
+        }
+    }
+}
+
+/// Encodes a row whose largest magnitude is `top`; returns what its products are to be multiplied by.
+#[inline(always)]
+fn encode<F: Format, S: Simd>(simd: S, numbers: &[f32], top: f32, out: &mut [F::Input]) -> f32 {
+    let (scale, factor) = match F::SCALED {
+        true if top > 0.0 => (127.0 / top, top / 127.0),
+        true => (0.0, 0.0),
+        false => (1.0, 1.0),
+    };
+    let scale = simd.splat(scale);
+    for (out, numbers) in out.as_chunks_mut().0.iter_mut().zip(numbers.chunks(LANES)) {
+        F::encode(simd, simd.load_some(numbers, 0.0), scale, out);
+    }
+    factor
+}
+
+/// Where the outputs of a linear layer go.
+pub(super) trait Outputs {
+    /// Takes a panel's outputs of a row, `width` of them, the first of them of `column`; lanes after them are 0.
+    fn put<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        outputs: [S::Vector; 2],
+        width: usize,
+    );
 }
 
 /// `x · weightᵀ + bias`, the weight packed into panels of [`WIDE`] outputs.
@@ -91,27 +200,6 @@ struct Columns<F: Format> {
     start: [F::Sum; WIDE],
     scale: [f32; WIDE],
     bias: [f32; WIDE],
-}
-
-impl<F: Format> Columns<F> {
-    /// Sums to outputs, as many as `out` takes.
-    #[inline(always)]
-    fn finish<S: Simd>(
-        &self,
-        simd: S,
-        sums: &[F::Sum; WIDE],
-        factor: f32,
-        activation: Option<Activation>,
-        out: &mut [f32],
-    ) {
-        let columns = sums.iter().zip(self.scale.iter().zip(&self.bias));
-        for (out, (&sum, (scale, &bias))) in out.iter_mut().zip(columns) {
-            *out = simd.mul_add(F::number(sum), factor * scale, bias);
-        }
-        if let Some(activation) = activation {
-            activate(simd, activation, out);
-        }
-    }
 }
 
 impl Linear<Bytes> {
@@ -174,7 +262,7 @@ impl<F: Format> Linear<F> {
                 of.scale[column] = scale(output);
                 of.bias[column] = bias;
                 for (lines, inputs) in lines.iter_mut().zip(row.chunks(F::INPUTS)) {
-                    lines[column / 16].0[column % 16] = word(inputs);
+                    lines[column / COLUMNS].0[column % COLUMNS] = word(inputs);
                 }
             }
             columns.push(of);
@@ -191,46 +279,76 @@ impl<F: Format> Linear<F> {
         self.outputs
     }
 
-    /// Rows `range` of `rows` to as many rows of `out`, `[rows, outputs]`.
+    /// Rows `range` of `rows` to as many rows of `out`, counted from 0.
+    ///
+    /// `sums` is memory, used again and again.
     #[inline(always)]
     pub(super) fn forward<S: Simd>(
         &self,
         simd: S,
         rows: &Encoded<F>,
         range: std::ops::Range<usize>,
-        activation: Option<Activation>,
-        out: &mut [f32],
+        sums: &mut Vec<[F::Sum; WIDE]>,
+        out: &mut impl Outputs,
     ) {
         let tiles = range.len().div_ceil(WIDE_ROWS).max(1);
-        let mut sums = [F::Sum::default(); WIDE * WIDE_ROWS];
+        // Sums of panels that are deeper than a tile wait for the rest of their words.
+        sums.resize(tiles * WIDE_ROWS, [F::Sum::default(); WIDE]);
         for (panel, of) in self.columns.iter().enumerate() {
-            let (lines, after) = self.lines[panel * self.words..].split_at(self.words);
-            // The next panel comes into the cache while this one is at work.
-            let next = &after[..self.words.min(after.len())];
-            let mut next = next.chunks(self.words.div_ceil(tiles));
-            let width = WIDE.min(self.outputs - panel * WIDE);
-            let mut first = range.start;
-            while first < range.end {
-                let count = WIDE_ROWS.min(range.end - first);
-                simd.prefetch(next.next().unwrap_or_default());
-                let tile = Rows {
-                    numbers: &rows.numbers[first * rows.stride..],
-                    stride: rows.stride,
-                    count,
-                };
-                simd.wide::<F>(tile, lines, &of.start, &mut sums, WIDE);
-                for (row, sums) in sums.as_chunks::<WIDE>().0[..count].iter().enumerate() {
-                    let factor = rows.factors[first + row];
-                    let start = (first - range.start + row) * self.outputs + panel * WIDE;
-                    let out = &mut out[start..start + width];
-                    // Two branches, because a loop of known length needs no rest.
-                    match out.first_chunk_mut::<WIDE>() {
-                        Some(out) => of.finish(simd, sums, factor, activation, out),
-                        None => of.finish(simd, sums, factor, activation, out),
+            let mut word = 0;
+            while word < self.words {
+                let depth = DEPTH.min(self.words - word);
+                let (lines, after) = self.lines[panel * self.words + word..].split_at(depth);
+                // What comes next moves into the cache while this is at work.
+                let next = &after[..DEPTH.min(after.len())];
+                let mut next = next.chunks(DEPTH.div_ceil(tiles));
+                let start = (word == 0).then_some(&of.start);
+                let done = word + depth == self.words;
+                for (tile, sums) in sums.chunks_exact_mut(WIDE_ROWS).enumerate() {
+                    simd.prefetch(next.next().unwrap_or_default());
+                    let first = tile * WIDE_ROWS;
+                    let count = WIDE_ROWS.min(range.len() - first);
+                    let rows_of = Rows {
+                        numbers: &rows.numbers
+                            [(range.start + first) * rows.stride + word * F::INPUTS..],
+                        stride: rows.stride,
+                        count,
+                    };
+                    simd.wide::<F>(rows_of, lines, start, sums.as_flattened_mut(), WIDE);
+                    if done {
+                        for (row, sums) in sums[..count].iter().enumerate() {
+                            let factor = rows.factors[range.start + first + row];
+                            self.put(simd, panel, sums, factor, first + row, out);
+                        }
                     }
                 }
-                first += count;
+                word += depth;
             }
         }
+    }
+
+    /// Sums of a row and a panel to outputs.
+    #[inline(always)]
+    fn put<S: Simd>(
+        &self,
+        simd: S,
+        panel: usize,
+        sums: &[F::Sum; WIDE],
+        factor: f32,
+        row: usize,
+        out: &mut impl Outputs,
+    ) {
+        let of = &self.columns[panel];
+        let factor = simd.splat(factor);
+        let mut outputs = [factor; 2];
+        let shape = of.scale.as_chunks().0.iter().zip(of.bias.as_chunks().0);
+        let sums = sums.as_chunks().0.iter().zip(shape);
+        for (output, (sums, (scale, bias))) in outputs.iter_mut().zip(sums) {
+            let scale = simd.mul(factor, simd.load(scale));
+            *output = simd.mul_add(F::load(simd, sums), scale, simd.load(bias));
+        }
+        let column = panel * WIDE;
+        let width = WIDE.min(self.outputs - column);
+        out.put(simd, row, column, outputs, width);
     }
 }

@@ -7,11 +7,6 @@
 //! In int8, matrices are as stored, a scale for each row; the rows they meet are quantised to bytes, each by its own
 //! largest magnitude; attention multiplies i16; the rest is f32.
 
-#![allow(
-    clippy::needless_range_loop,
-    reason = "lanes of several arrays go in step, and a known number of them becomes vectors"
-)]
-
 mod attention;
 mod kernels;
 mod linear;
@@ -22,17 +17,21 @@ use super::embeddings::Embeddings;
 use super::weights::Weights;
 use super::{Encoder, Precision, quantize_row};
 use crate::{Error, Result};
-use attention::{Attention, Qkv};
+use attention::Attention;
 use candle_core::Tensor;
 use candle_nn::Activation;
-use kernels::{Bytes, Floats, Level, Shorts, Simd, Task};
-use linear::{Encoded, Linear};
-use math::LayerNorm;
+use kernels::{Bytes, Floats, LANES, Level, Product, Shorts, Simd, Task, WIDE};
+use linear::{Encoded, Linear, Outputs};
+use math::{LayerNorm, activate};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Mutex;
 
-/// Rows that go through a layer together: a multiple of a tile's rows, whose wide inner states (0.9 MB) just fit into a cache of 1 MiB.
-const BLOCK: usize = 144;
+/// Rows that go through a layer together, a multiple of a tile's rows: as f32, a slice of their inner states takes 0.8 MB.
+const BLOCK: usize = 264;
+
+/// Inner states of the feed-forward network that are there at once.
+const SLICE: usize = 768;
 
 /// A post-norm transformer encoder on the CPU: BERT, RoBERTa, XLM-R.
 pub struct CpuBert {
@@ -75,7 +74,7 @@ impl CpuBert {
         })
     }
 
-    /// The instructions that the core found: `avx512-vnni`, `avx2` or `portable`.
+    /// The instructions that the core found: `avx512-vnni`, `avx-vnni`, `avx2` or `portable`.
     pub fn instructions(&self) -> &'static str {
         self.level.name()
     }
@@ -118,20 +117,35 @@ trait Numbers: Sized {
     type Linear: linear::Format;
     type Attention: attention::Format;
 
-    /// A matrix on its way from the file, row after row.
-    type Matrix: Default;
+    /// A matrix as it comes from the file.
+    type Matrix;
 
-    /// Adds the rows of a stored matrix of this shape, rows and columns, times `factor`.
-    fn load(
-        matrix: &mut Self::Matrix,
-        weights: &Weights,
-        name: &str,
-        shape: (usize, usize),
-        factor: f32,
-    ) -> Result<()>;
+    /// Loads a stored matrix of this shape, rows and columns.
+    fn load(weights: &Weights, name: &str, shape: (usize, usize)) -> Result<Self::Matrix>;
 
-    /// Packs a matrix, `[outputs, inputs]`.
-    fn pack(matrix: Self::Matrix, bias: &[f32]) -> Linear<Self::Linear>;
+    /// Packs parts of matrices, as wide as one another, one below the other, with a bias for each row.
+    fn pack(parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Self::Linear>;
+}
+
+/// A part of a matrix, to be multiplied by a factor.
+struct Part<'a, M> {
+    matrix: &'a M,
+    /// Columns of the whole matrix.
+    width: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    factor: f32,
+}
+
+impl<M> Part<'_, M> {
+    /// The part's rows of the numbers of the matrix.
+    fn rows<'n, T>(&self, numbers: &'n [T]) -> impl Iterator<Item = &'n [T]> {
+        let columns = self.columns.clone();
+        let rows = self.rows.start * self.width..self.rows.end * self.width;
+        numbers[rows]
+            .chunks_exact(self.width)
+            .map(move |row| &row[columns.clone()])
+    }
 }
 
 struct Int8;
@@ -144,24 +158,27 @@ impl Numbers for Int8 {
     type Matrix = (Vec<i8>, Vec<f32>);
 
     fn load(
-        (numbers, scales): &mut Self::Matrix,
         weights: &Weights,
         name: &str,
         (rows, columns): (usize, usize),
-        factor: f32,
-    ) -> Result<()> {
-        if let Some((stored, of)) = weights.int8_matrix(name, rows, columns)? {
-            numbers.extend(stored);
-            scales.extend(of.iter().map(|scale| scale * factor));
-        } else {
-            for row in weights.matrix(name, rows, columns)?.chunks_exact(columns) {
-                scales.push(quantize_row(row, numbers) * factor);
-            }
+    ) -> Result<Self::Matrix> {
+        if let Some(stored) = weights.int8_matrix(name, rows, columns)? {
+            return Ok(stored);
         }
-        Ok(())
+        let mut numbers = Vec::with_capacity(rows * columns);
+        let matrix = weights.matrix(name, rows, columns)?;
+        let rows = matrix.chunks_exact(columns);
+        let scales = rows.map(|row| quantize_row(row, &mut numbers)).collect();
+        Ok((numbers, scales))
     }
 
-    fn pack((numbers, scales): Self::Matrix, bias: &[f32]) -> Linear<Bytes> {
+    fn pack(parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Bytes> {
+        let (mut numbers, mut scales) = (Vec::new(), Vec::new());
+        for part in parts {
+            let (of, scale) = part.matrix;
+            part.rows(of).for_each(|row| numbers.extend(row));
+            scales.extend(scale[part.rows.clone()].iter().map(|s| s * part.factor));
+        }
         Linear::<Bytes>::new(&numbers, &scales, bias)
     }
 }
@@ -172,26 +189,26 @@ impl Numbers for F32 {
     type Matrix = Vec<f32>;
 
     fn load(
-        matrix: &mut Self::Matrix,
         weights: &Weights,
         name: &str,
         (rows, columns): (usize, usize),
-        factor: f32,
-    ) -> Result<()> {
-        let numbers = weights.matrix(name, rows, columns)?;
-        matrix.extend(numbers.iter().map(|x| x * factor));
-        Ok(())
+    ) -> Result<Self::Matrix> {
+        weights.matrix(name, rows, columns)
     }
 
-    fn pack(matrix: Self::Matrix, bias: &[f32]) -> Linear<Floats> {
-        Linear::<Floats>::new(&matrix, bias)
+    fn pack(parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Floats> {
+        let mut numbers = Vec::new();
+        for part in parts {
+            let rows = part.rows(part.matrix).flatten();
+            numbers.extend(rows.map(|x| x * part.factor));
+        }
+        Linear::<Floats>::new(&numbers, bias)
     }
 }
 
 /// The norm of the embeddings, all layers, and memory for as many windows as run at once.
 struct Stack<N: Numbers> {
     hidden: usize,
-    heads: usize,
     norm: LayerNorm,
     activation: Activation,
     layers: Vec<Layer<N>>,
@@ -199,37 +216,112 @@ struct Stack<N: Numbers> {
 }
 
 struct Layer<N: Numbers> {
-    /// Query, key and value in one product; the attention scale log₂ e / √d is in the query's part.
-    qkv: Linear<N::Linear>,
+    heads: Vec<Heads<N>>,
     output: Linear<N::Linear>,
     attention_norm: LayerNorm,
+    feed_forward: Vec<Slice<N>>,
+    output_norm: LayerNorm,
+}
+
+/// As many heads as fill a panel: what attention has of them at once stays in the second-level cache.
+struct Heads<N: Numbers> {
+    count: usize,
+    /// All queries, all keys and all values in one product; the attention scale log₂ e / √d is in the queries.
+    qkv: Linear<N::Linear>,
+}
+
+/// [`SLICE`] inner states of the feed-forward network: in, and from them a part of each output. In int8 a row of them has
+/// a scale of its own.
+struct Slice<N: Numbers> {
     up: Linear<N::Linear>,
     down: Linear<N::Linear>,
-    output_norm: LayerNorm,
 }
 
 /// Memory of one window on its way through the layers.
 struct Scratch<N: Numbers> {
-    /// What the next linear layer takes: the states, but for the context after attention.
+    /// The states, as linear layers take them.
     rows: Encoded<N::Linear>,
-    qkv: Vec<f32>,
     attention: Attention<N::Attention>,
-    context: Vec<f32>,
-    inner: Vec<f32>,
-    inner_rows: Encoded<N::Linear>,
-    block: Vec<f32>,
+    context: Encoded<N::Linear>,
+    inner: Encoded<N::Linear>,
+    /// Sums on their way through a linear layer, and queries, keys and values on theirs.
+    sums: Sums<N::Linear>,
 }
+
+/// Sums of the rows of a panel.
+type Sums<F> = Vec<[<F as Product>::Sum; WIDE]>;
 
 impl<N: Numbers> Default for Scratch<N> {
     fn default() -> Self {
         Self {
             rows: Encoded::default(),
-            qkv: Vec::new(),
             attention: Attention::default(),
-            context: Vec::new(),
-            inner: Vec::new(),
-            inner_rows: Encoded::default(),
-            block: Vec::new(),
+            context: Encoded::default(),
+            inner: Encoded::default(),
+            sums: Vec::new(),
+        }
+    }
+}
+
+/// Inner states on their way into the rows of the next layer.
+struct Activated<'a, F: linear::Format>(&'a mut Encoded<F>, Activation);
+
+impl<F: linear::Format> Outputs for Activated<'_, F> {
+    #[inline(always)]
+    fn put<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        outputs: [S::Vector; 2],
+        width: usize,
+    ) {
+        let [first, second] = outputs;
+        let outputs = [
+            activate(simd, self.1, F::SCALED, first),
+            activate(simd, self.1, F::SCALED, second),
+        ];
+        self.0.put(simd, row, column, outputs, width);
+    }
+}
+
+/// States of a block, to which outputs are added.
+struct Residual<'a> {
+    states: &'a mut [f32],
+    hidden: usize,
+}
+
+impl Residual<'_> {
+    /// Normalises the states, and sets rows from `first` on to them.
+    #[inline(always)]
+    fn norm<S: Simd, F: linear::Format>(
+        &mut self,
+        simd: S,
+        norm: &LayerNorm,
+        rows: &mut Encoded<F>,
+        first: usize,
+    ) {
+        let states = self.states.chunks_exact_mut(self.hidden);
+        for (row, state) in states.enumerate() {
+            let top = norm.apply(simd, state);
+            rows.set(simd, first + row, state, top);
+        }
+    }
+}
+
+impl Outputs for Residual<'_> {
+    #[inline(always)]
+    fn put<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        outputs: [S::Vector; 2],
+        width: usize,
+    ) {
+        let state = &mut self.states[row * self.hidden + column..][..width];
+        for (state, outputs) in state.chunks_mut(LANES).zip(outputs) {
+            simd.store_some(simd.add(simd.load_some(state, 0.0), outputs), state);
         }
     }
 }
@@ -240,13 +332,11 @@ where
     Layer<N>: Send + Sync,
 {
     fn load(config: &BertConfig, weights: &Weights) -> Result<Self> {
-        let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
         let layers = (0..config.num_hidden_layers)
             .into_par_iter()
             .map(|layer| Layer::load(config, weights, &format!("encoder.layer.{layer}")));
         Ok(Self {
-            hidden,
-            heads,
+            hidden: config.hidden_size,
             norm: norm(config, weights, "embeddings.LayerNorm")?,
             activation: config.hidden_act,
             layers: layers.collect::<Result<_>>()?,
@@ -290,15 +380,8 @@ impl<N: Numbers> Task for Window<'_, N> {
             scratch,
         } = self;
         let hidden = stack.hidden;
-        let tokens = states.len() / hidden;
-        scratch.qkv.resize(tokens * 3 * hidden, 0.0);
-        scratch.context.resize(tokens * hidden, 0.0);
-        scratch.block.resize(BLOCK * hidden, 0.0);
-        scratch.rows.reset(tokens, hidden);
-        for (row, state) in states.chunks_exact_mut(hidden).enumerate() {
-            stack.norm.apply(simd, state);
-            scratch.rows.set(row, state);
-        }
+        scratch.rows.reset(states.len() / hidden, hidden);
+        Residual { states, hidden }.norm(simd, &stack.norm, &mut scratch.rows, 0);
         for layer in &stack.layers {
             layer.forward(simd, stack, states, scratch);
         }
@@ -308,41 +391,75 @@ impl<N: Numbers> Task for Window<'_, N> {
 impl<N: Numbers> Layer<N> {
     fn load(config: &BertConfig, weights: &Weights, prefix: &str) -> Result<Self> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let width = (hidden / config.num_attention_heads) as f32;
-        let scale = std::f32::consts::LOG2_E / width.sqrt();
-        // Matrices of the same shape below one another, each with the factor of its outputs.
-        let linear = |parts: &[(&str, f32)], rows, columns| {
-            let (mut matrix, mut biases) = (N::Matrix::default(), Vec::new());
-            for &(part, factor) in parts {
-                let name = format!("{prefix}.{part}");
-                let shape = (rows, columns);
-                N::load(
-                    &mut matrix,
-                    weights,
-                    &format!("{name}.weight"),
-                    shape,
-                    factor,
-                )?;
-                let bias = weights.vector(&format!("{name}.bias"), rows)?;
-                biases.extend(bias.iter().map(|b| b * factor));
-            }
-            Ok::<_, Error>(N::pack(matrix, &biases))
+        let load = |part: &str, rows, columns| {
+            let name = format!("{prefix}.{part}");
+            let matrix = N::load(weights, &format!("{name}.weight"), (rows, columns))?;
+            let bias = weights.vector(&format!("{name}.bias"), rows)?;
+            Ok::<_, Error>((matrix, bias))
         };
+        let width = hidden / config.num_attention_heads;
+        let scale = std::f32::consts::LOG2_E / (width as f32).sqrt();
         let qkv = [
-            ("attention.self.query", scale),
-            ("attention.self.key", 1.0),
-            ("attention.self.value", 1.0),
+            (load("attention.self.query", hidden, hidden)?, scale),
+            (load("attention.self.key", hidden, hidden)?, 1.0),
+            (load("attention.self.value", hidden, hidden)?, 1.0),
         ];
+        let together = WIDE.div_ceil(width) * width;
+        let heads = (0..hidden).step_by(together).map(|first| {
+            let rows = first..hidden.min(first + together);
+            let parts = qkv.each_ref().map(|((matrix, _), factor)| Part {
+                matrix,
+                width: hidden,
+                rows: rows.clone(),
+                columns: 0..hidden,
+                factor: *factor,
+            });
+            let biases = qkv
+                .iter()
+                .flat_map(|((_, bias), factor)| bias[rows.clone()].iter().map(move |b| b * factor));
+            Heads {
+                count: rows.len() / width,
+                qkv: N::pack(&parts, &biases.collect::<Vec<_>>()),
+            }
+        });
+        let all = |matrix| Part {
+            matrix,
+            width: hidden,
+            rows: 0..hidden,
+            columns: 0..hidden,
+            factor: 1.0,
+        };
+        let (output, bias) = load("attention.output.dense", hidden, hidden)?;
+        let (up, up_bias) = load("intermediate.dense", inner, hidden)?;
+        let (down, mut down_bias) = load("output.dense", hidden, inner)?;
+        let slices = (0..inner).step_by(SLICE).map(|first| {
+            let states = first..inner.min(first + SLICE);
+            let up = Part {
+                rows: states.clone(),
+                ..all(&up)
+            };
+            let down = Part {
+                width: inner,
+                columns: states.clone(),
+                ..all(&down)
+            };
+            let slice = Slice {
+                up: N::pack(&[up], &up_bias[states]),
+                down: N::pack(&[down], &down_bias),
+            };
+            // The first slice has brought it.
+            down_bias.fill(0.0);
+            slice
+        });
         Ok(Self {
-            qkv: linear(&qkv, hidden, hidden)?,
-            output: linear(&[("attention.output.dense", 1.0)], hidden, hidden)?,
+            heads: heads.collect(),
+            output: N::pack(&[all(&output)], &bias),
             attention_norm: norm(
                 config,
                 weights,
                 &format!("{prefix}.attention.output.LayerNorm"),
             )?,
-            up: linear(&[("intermediate.dense", 1.0)], inner, hidden)?,
-            down: linear(&[("output.dense", 1.0)], hidden, inner)?,
+            feed_forward: slices.collect(),
             output_norm: norm(config, weights, &format!("{prefix}.output.LayerNorm"))?,
         })
     }
@@ -358,53 +475,42 @@ impl<N: Numbers> Layer<N> {
     ) {
         let hidden = stack.hidden;
         let tokens = states.len() / hidden;
-        let rows = &mut scratch.rows;
-        self.qkv
-            .forward(simd, rows, 0..tokens, None, &mut scratch.qkv);
-        let qkv = Qkv {
-            numbers: &scratch.qkv,
-            hidden,
-            heads: stack.heads,
-        };
-        scratch.attention.forward(simd, qkv, &mut scratch.context);
-        for (row, context) in scratch.context.chunks_exact(hidden).enumerate() {
-            rows.set(row, context);
+        let Scratch {
+            rows,
+            attention,
+            context,
+            inner,
+            sums,
+        } = scratch;
+        context.reset_pieces(tokens, hidden);
+        let mut first = 0;
+        for heads in &self.heads {
+            let width = heads.qkv.outputs() / (3 * heads.count);
+            attention.reset(tokens, heads.count, width);
+            heads.qkv.forward(simd, rows, 0..tokens, sums, attention);
+            attention.forward(simd, context, first);
+            first += heads.count * width;
         }
-        let inner = self.up.outputs();
-        scratch.inner.resize(BLOCK * inner, 0.0);
-        scratch.inner_rows.reset(BLOCK, inner);
-        for (block, states) in states.chunks_mut(BLOCK * hidden).enumerate() {
-            let range = block * BLOCK..block * BLOCK + states.len() / hidden;
-            let outputs = &mut scratch.block[..];
+        context.finish(simd, 0..tokens);
+        for (number, states) in states.chunks_mut(BLOCK * hidden).enumerate() {
+            let count = states.len() / hidden;
+            let range = number * BLOCK..number * BLOCK + count;
+            let mut residual = Residual { states, hidden };
             self.output
-                .forward(simd, rows, range.clone(), None, outputs);
-            let pairs = states
-                .chunks_exact_mut(hidden)
-                .zip(outputs.chunks_exact(hidden));
-            for (row, (state, output)) in range.clone().zip(pairs) {
-                self.attention_norm.add(simd, state, output);
-                rows.set(row, state);
+                .forward(simd, context, range.clone(), sums, &mut residual);
+            residual.norm(simd, &self.attention_norm, rows, range.start);
+            for slice in &self.feed_forward {
+                inner.reset_pieces(count, slice.up.outputs());
+                let mut activated = Activated(&mut *inner, stack.activation);
+                slice
+                    .up
+                    .forward(simd, rows, range.clone(), sums, &mut activated);
+                inner.finish(simd, 0..count);
+                slice
+                    .down
+                    .forward(simd, inner, 0..count, sums, &mut residual);
             }
-            let activation = Some(stack.activation);
-            self.up
-                .forward(simd, rows, range.clone(), activation, &mut scratch.inner);
-            for (row, inner) in scratch
-                .inner
-                .chunks_exact(inner)
-                .take(range.len())
-                .enumerate()
-            {
-                scratch.inner_rows.set(row, inner);
-            }
-            self.down
-                .forward(simd, &scratch.inner_rows, 0..range.len(), None, outputs);
-            let pairs = states
-                .chunks_exact_mut(hidden)
-                .zip(outputs.chunks_exact(hidden));
-            for (row, (state, output)) in range.zip(pairs) {
-                self.output_norm.add(simd, state, output);
-                rows.set(row, state);
-            }
+            residual.norm(simd, &self.output_norm, rows, range.start);
         }
     }
 }

@@ -1,51 +1,99 @@
-//! AVX2 with FMA.
+//! AVX2 with FMA, and AVX-VNNI where it is there.
 
-use super::{Kind, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_ROWS};
+use super::{Kind, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_ROWS};
 use std::arch::x86_64::*;
+use std::hint::black_box;
+use std::ptr;
 
-/// A processor with AVX2 and FMA.
+/// Integers are widened before they are multiplied.
+pub(super) const WIDENING: u8 = 0;
+/// The dot products of AVX-VNNI.
+pub(super) const VNNI: u8 = 1;
+/// The same dot products as AVX-512 encodes them: what tests run where there is no AVX-VNNI.
+#[cfg(test)]
+pub(super) const EVEX: u8 = 2;
+
+/// A processor with AVX2, FMA and the dot products that `DOT` names.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Avx2(());
+pub(in super::super) struct Avx2<const DOT: u8>(());
 
-impl Avx2 {
+impl<const DOT: u8> Avx2<DOT> {
     pub(super) fn detect() -> Option<Self> {
         let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        has.then_some(Self(()))
+        let dot = match DOT {
+            WIDENING => true,
+            VNNI => is_x86_feature_detected!("avxvnni"),
+            _ => is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni"),
+        };
+        (has && dot).then_some(Self(()))
     }
 
     pub(super) fn run(self, task: impl Task) {
         // SAFETY: there is a `self` only where `detect` has seen the features.
         unsafe { run(self, task) }
     }
+
+    /// # Safety
+    /// As [`tiles`].
+    #[inline(always)]
+    unsafe fn tiles<P: Product, const L: usize>(
+        self,
+        rows: Rows<P::Input>,
+        panel: &[[Line; L]],
+        start: *const i32,
+        out: *mut i32,
+        out_stride: usize,
+    ) {
+        let tiles = match DOT {
+            WIDENING => widening::<P, L>,
+            VNNI => vnni::<P, L>,
+            #[cfg(test)]
+            _ => evex::<P, L>,
+            #[cfg(not(test))]
+            _ => unreachable!(),
+        };
+        // SAFETY: `self` says that the features are there; the rest is the caller's contract.
+        unsafe { tiles(rows, panel, start, out, out_stride) }
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn run<T: Task>(simd: Avx2, task: T) {
+fn run<const DOT: u8>(simd: Avx2<DOT>, task: impl Task) {
     task.run(simd);
 }
 
-impl Simd for Avx2 {
+/// An instruction on all quarters of vectors.
+macro_rules! quarters {
+    ($instruction:ident, $($v:expr),+) => {
+        // SAFETY: a value of `Avx2` is there only where the features are.
+        unsafe {
+            [
+                $instruction($($v[0]),+),
+                $instruction($($v[1]),+),
+                $instruction($($v[2]),+),
+                $instruction($($v[3]),+),
+            ]
+        }
+    };
+}
+
+impl<const DOT: u8> Simd for Avx2<DOT> {
+    type Vector = [__m256; 4];
+
     #[inline(always)]
     fn wide<P: Product>(
         self,
         rows: Rows<P::Input>,
         panel: &[[Line; 4]],
-        start: &[P::Sum; WIDE],
+        start: Option<&[P::Sum; WIDE]>,
         out: &mut [P::Sum],
         out_stride: usize,
     ) {
         assert!(rows.count <= WIDE_ROWS && rows.hold(panel.len(), P::INPUTS));
         assert!(out.len() >= (rows.count - 1) * out_stride + WIDE);
-        // SAFETY: `self` says that the features are there; the assertions, that rows and output are long enough.
-        unsafe {
-            tiles::<P, 4>(
-                rows,
-                panel,
-                start.as_ptr().cast(),
-                out.as_mut_ptr().cast(),
-                out_stride,
-            )
-        }
+        let start = start.map_or(ptr::null(), |start| start.as_ptr().cast());
+        // SAFETY: the assertions say that rows and output are long enough.
+        unsafe { self.tiles::<P, 4>(rows, panel, start, out.as_mut_ptr().cast(), out_stride) }
     }
 
     #[inline(always)]
@@ -57,80 +105,277 @@ impl Simd for Avx2 {
     ) {
         assert!(rows.count <= TALL_ROWS && rows.hold(panel.len(), P::INPUTS));
         let start = [P::Sum::default(); TALL];
-        // SAFETY: as above; `out` has a place for every row.
-        unsafe {
-            tiles::<P, 2>(
-                rows,
-                panel,
-                start.as_ptr().cast(),
-                out.as_mut_ptr().cast(),
-                TALL,
-            )
-        }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
+        let start = start.as_ptr().cast();
+        // SAFETY: as for `wide`; `out` has a place for every row.
+        unsafe { self.tiles::<P, 2>(rows, panel, start, out.as_mut_ptr().cast(), TALL) }
     }
 
     #[inline(always)]
     fn prefetch(self, lines: &[[Line; 4]]) {
         for line in lines.as_flattened() {
             // SAFETY: a prefetch reads nothing that the program sees, and SSE is part of x86-64.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(line).cast()) }
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(ptr::from_ref(line).cast()) }
+        }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::Vector {
+        // SAFETY: `self` says that the features are there.
+        unsafe { [_mm256_set1_ps(x); 4] }
+    }
+
+    #[inline(always)]
+    fn load(self, numbers: &[f32; LANES]) -> Self::Vector {
+        let quarters = numbers.as_chunks::<8>().0;
+        let at = [0, 1, 2, 3].map(|i| quarters[i].as_ptr());
+        quarters!(_mm256_loadu_ps, at)
+    }
+
+    #[inline(always)]
+    fn store(self, v: Self::Vector, out: &mut [f32; LANES]) {
+        for (out, v) in out.as_chunks_mut::<8>().0.iter_mut().zip(v) {
+            // SAFETY: as above; the array has the length of the instruction's.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), v) }
+        }
+    }
+
+    #[inline(always)]
+    fn load_i32(self, numbers: &[i32; LANES]) -> Self::Vector {
+        let quarters = numbers.as_chunks::<8>().0;
+        let at = [0, 1, 2, 3].map(|i| quarters[i].as_ptr().cast());
+        let numbers = quarters!(_mm256_loadu_si256, at);
+        quarters!(_mm256_cvtepi32_ps, numbers)
+    }
+
+    #[inline(always)]
+    fn store_u8(self, v: Self::Vector, out: &mut [u8; LANES]) {
+        let v = quarters!(_mm256_cvtps_epi32, v);
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm256_packs_epi32(v[0], v[1]);
+            let high = _mm256_packs_epi32(v[2], v[3]);
+            // Both packings go by halves of 128 bits.
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            let bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order);
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), bytes);
+        }
+    }
+
+    #[inline(always)]
+    fn store_i16(self, v: Self::Vector, out: &mut [i16; LANES]) {
+        let v = quarters!(_mm256_cvtps_epi32, v);
+        let at: *mut __m256i = out.as_mut_ptr().cast();
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm256_packs_epi32(v[0], v[1]);
+            let high = _mm256_packs_epi32(v[2], v[3]);
+            _mm256_storeu_si256(at, _mm256_permute4x64_epi64::<0b11_01_10_00>(low));
+            _mm256_storeu_si256(at.add(1), _mm256_permute4x64_epi64::<0b11_01_10_00>(high));
+        }
+    }
+
+    #[inline(always)]
+    fn store_pairs(self, first: Self::Vector, second: Self::Vector, out: &mut [Line; 2]) {
+        let first = quarters!(_mm256_cvtps_epi32, first);
+        let second = quarters!(_mm256_cvtps_epi32, second);
+        let at: *mut __m256i = out.as_mut_ptr().cast();
+        for quarter in 0..4 {
+            // SAFETY: as above; two lines have room for four vectors, and their type aligns them.
+            unsafe {
+                let second = _mm256_slli_epi32::<16>(second[quarter]);
+                let words = _mm256_blend_epi16::<0b1010_1010>(first[quarter], second);
+                _mm256_store_si256(at.add(quarter), words);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_add_ps, a, b)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_sub_ps, a, b)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_mul_ps, a, b)
+    }
+
+    #[inline(always)]
+    fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_div_ps, a, b)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_fmadd_ps, a, b, c)
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_max_ps, a, b)
+    }
+
+    #[inline(always)]
+    fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_min_ps, a, b)
+    }
+
+    #[inline(always)]
+    fn abs(self, v: Self::Vector) -> Self::Vector {
+        quarters!(_mm256_andnot_ps, self.splat(-0.0), v)
+    }
+
+    #[inline(always)]
+    fn fraction(self, x: Self::Vector) -> Self::Vector {
+        self.sub(x, quarters!(_mm256_floor_ps, x))
+    }
+
+    #[inline(always)]
+    fn scale(self, v: Self::Vector, x: Self::Vector) -> Self::Vector {
+        let x = self.max(x, self.splat(-126.0));
+        let powers = quarters!(_mm256_floor_ps, x);
+        let powers = quarters!(_mm256_cvtps_epi32, powers);
+        let powers = quarters!(shift, powers);
+        let v = quarters!(_mm256_castps_si256, v);
+        let v = quarters!(_mm256_add_epi32, v, powers);
+        quarters!(_mm256_castsi256_ps, v)
+    }
+
+    #[inline(always)]
+    fn sum(self, v: Self::Vector) -> f32 {
+        // SAFETY: as above.
+        unsafe {
+            let eight = _mm256_add_ps(_mm256_add_ps(v[0], v[1]), _mm256_add_ps(v[2], v[3]));
+            let four = _mm_add_ps(
+                _mm256_castps256_ps128(eight),
+                _mm256_extractf128_ps::<1>(eight),
+            );
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn top(self, v: Self::Vector) -> f32 {
+        // SAFETY: as above.
+        unsafe {
+            let eight = _mm256_max_ps(_mm256_max_ps(v[0], v[1]), _mm256_max_ps(v[2], v[3]));
+            let four = _mm_max_ps(
+                _mm256_castps256_ps128(eight),
+                _mm256_extractf128_ps::<1>(eight),
+            );
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
         }
     }
 }
 
-/// All rows, three at a time, and all columns, one line at a time: six sums, and the words of three rows twice, fit
-/// into 16 registers.
-///
+/// Integers to exponents.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn shift(steps: __m256i) -> __m256i {
+    _mm256_slli_epi32::<23>(steps)
+}
+
 /// # Safety
-/// The rows hold `panel.len()` words each; `start` points to 16 · `L` sums; `out` to as many for each row,
-/// `out_stride` sums apart.
+/// As [`tiles`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tiles<P: Product, const L: usize>(
+unsafe fn widening<P: Product, const L: usize>(
     rows: Rows<P::Input>,
     panel: &[[Line; L]],
     start: *const i32,
     out: *mut i32,
     out_stride: usize,
 ) {
+    // SAFETY: the caller's contract.
+    unsafe { tiles::<P, L, WIDENING>(rows, panel, start, out, out_stride) }
+}
+
+/// # Safety
+/// As [`tiles`].
+#[target_feature(enable = "avx2,fma,avxvnni")]
+unsafe fn vnni<P: Product, const L: usize>(
+    rows: Rows<P::Input>,
+    panel: &[[Line; L]],
+    start: *const i32,
+    out: *mut i32,
+    out_stride: usize,
+) {
+    // SAFETY: the caller's contract.
+    unsafe { tiles::<P, L, VNNI>(rows, panel, start, out, out_stride) }
+}
+
+/// # Safety
+/// As [`tiles`].
+#[cfg(test)]
+#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512vnni")]
+unsafe fn evex<P: Product, const L: usize>(
+    rows: Rows<P::Input>,
+    panel: &[[Line; L]],
+    start: *const i32,
+    out: *mut i32,
+    out_stride: usize,
+) {
+    // SAFETY: the caller's contract.
+    unsafe { tiles::<P, L, EVEX>(rows, panel, start, out, out_stride) }
+}
+
+/// All rows, and all columns, one line at a time.
+///
+/// # Safety
+/// The rows hold `panel.len()` words each; `start` points to 16 · `L` sums or nowhere; `out` to as many for each row,
+/// `out_stride` sums apart. The processor has AVX2, FMA and the instructions of `DOT`.
+#[inline(always)]
+unsafe fn tiles<P: Product, const L: usize, const DOT: u8>(
+    rows: Rows<P::Input>,
+    panel: &[[Line; L]],
+    start: *const i32,
+    out: *mut i32,
+    out_stride: usize,
+) {
+    // Widened bytes take twice the registers.
+    let most = match (P::KIND, DOT) {
+        (Kind::Bytes, WIDENING) => 3,
+        _ => 6,
+    };
     let stride = rows.stride * size_of::<P::Input>();
     let numbers: *const u8 = rows.numbers.as_ptr().cast();
     for line in 0..L {
         let mut first = 0;
         while first < rows.count {
-            let tile = match rows.count - first {
-                1 => tile::<P, 1, L>,
-                2 => tile::<P, 2, L>,
-                _ => tile::<P, 3, L>,
-            };
-            // SAFETY: the caller's contract, for up to three rows from `first` and the columns of one line.
+            let count = most.min(rows.count - first);
+            // SAFETY: the caller's contract, for `count` rows from `first` and the columns of one line.
             unsafe {
+                let rows = numbers.add(first * stride);
                 let out = out.add(first * out_stride + 16 * line);
-                tile(
-                    numbers.add(first * stride),
-                    stride,
-                    panel,
-                    line,
-                    start.add(16 * line),
-                    out,
-                    out_stride,
-                );
+                let start = match start.is_null() {
+                    true => start,
+                    false => start.add(16 * line),
+                };
+                match count {
+                    1 => tile::<P, 1, L, DOT>(rows, stride, panel, line, start, out, out_stride),
+                    2 => tile::<P, 2, L, DOT>(rows, stride, panel, line, start, out, out_stride),
+                    3 => tile::<P, 3, L, DOT>(rows, stride, panel, line, start, out, out_stride),
+                    4 => tile::<P, 4, L, DOT>(rows, stride, panel, line, start, out, out_stride),
+                    5 => tile::<P, 5, L, DOT>(rows, stride, panel, line, start, out, out_stride),
+                    _ => tile::<P, 6, L, DOT>(rows, stride, panel, line, start, out, out_stride),
+                }
             }
-            first += 3;
+            first += count;
         }
     }
 }
 
-/// A tile of `R` rows × the 16 columns of line number `line`.
+/// A tile of `R` rows × the 16 columns of line number `line`: 6 × 16 fill 12 of the 16 registers with sums.
 ///
 /// # Safety
 /// As [`tiles`].
-#[target_feature(enable = "avx2,fma")]
-unsafe fn tile<P: Product, const R: usize, const L: usize>(
+#[inline(always)]
+unsafe fn tile<P: Product, const R: usize, const L: usize, const DOT: u8>(
     rows: *const u8,
     stride: usize,
     panel: &[[Line; L]],
@@ -141,51 +386,72 @@ unsafe fn tile<P: Product, const R: usize, const L: usize>(
 ) {
     // SAFETY: the caller's contract.
     unsafe {
-        let start: [__m256i; 2] =
-            std::array::from_fn(|c| _mm256_loadu_si256(start.add(8 * c).cast()));
-        let mut sums = [start; R];
+        let mut sums = [[_mm256_setzero_si256(); 2]; R];
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let row = match start.is_null() {
+                true => out.cast_const().add(r * out_stride),
+                false => start,
+            };
+            for (c, sum) in sums.iter_mut().enumerate() {
+                *sum = _mm256_loadu_si256(row.add(8 * c).cast());
+            }
+        }
+        // As in AVX-512: no additions for the rows.
+        let (third, fifth) = (black_box(3 * stride), black_box(5 * stride));
+        let offsets = [0, stride, 2 * stride, third, 4 * stride, fifth];
         let mut rows = rows;
         for lines in panel {
             let columns: *const __m256i = lines[line].0.as_ptr().cast();
-            let words: [__m256i; R] = std::array::from_fn(|r| {
-                _mm256_set1_epi32(rows.add(r * stride).cast::<i32>().read_unaligned())
-            });
-            for c in 0..2 {
-                let column = _mm256_load_si256(columns.add(c));
-                for r in 0..R {
-                    sums[r][c] = add::<P>(sums[r][c], words[r], column);
+            let columns = [
+                _mm256_load_si256(columns),
+                _mm256_load_si256(columns.add(1)),
+            ];
+            for (sums, offset) in sums.iter_mut().zip(offsets) {
+                let word = _mm256_set1_epi32(rows.add(offset).cast::<i32>().read_unaligned());
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = add::<P, DOT>(*sum, word, column);
                 }
             }
             rows = rows.add(4);
         }
-        for r in 0..R {
-            for c in 0..2 {
-                _mm256_storeu_si256(out.add(r * out_stride + 8 * c).cast(), sums[r][c]);
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, &sum) in sums.iter().enumerate() {
+                _mm256_storeu_si256(out.add(r * out_stride + 8 * c).cast(), sum);
             }
         }
     }
 }
 
-#[target_feature(enable = "avx2,fma")]
-#[inline]
-fn add<P: Product>(sums: __m256i, row: __m256i, columns: __m256i) -> __m256i {
-    match P::KIND {
-        // vpmaddubsw would saturate: the bytes are widened first, the even ones and the odd ones by themselves.
-        Kind::Bytes => {
-            let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(columns));
-            let odd = _mm256_srai_epi16::<8>(columns);
-            let row_even = _mm256_and_si256(row, _mm256_set1_epi16(0xff));
-            let row_odd = _mm256_srli_epi16::<8>(row);
-            let products = _mm256_add_epi32(
-                _mm256_madd_epi16(row_even, even),
-                _mm256_madd_epi16(row_odd, odd),
-            );
-            _mm256_add_epi32(sums, products)
-        }
-        Kind::Shorts => _mm256_add_epi32(sums, _mm256_madd_epi16(row, columns)),
-        Kind::Floats => {
-            let (row, columns) = (_mm256_castsi256_ps(row), _mm256_castsi256_ps(columns));
-            _mm256_castps_si256(_mm256_fmadd_ps(row, columns, _mm256_castsi256_ps(sums)))
+/// # Safety
+/// The processor has AVX2, FMA and the instructions of `DOT`.
+#[inline(always)]
+unsafe fn add<P: Product, const DOT: u8>(sums: __m256i, row: __m256i, columns: __m256i) -> __m256i {
+    // SAFETY: the caller's contract.
+    unsafe {
+        match (P::KIND, DOT) {
+            // vpmaddubsw would saturate: the bytes are widened first, the even ones and the odd ones by themselves.
+            (Kind::Bytes, WIDENING) => {
+                let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(columns));
+                let odd = _mm256_srai_epi16::<8>(columns);
+                let row_even = _mm256_and_si256(row, _mm256_set1_epi16(0xff));
+                let row_odd = _mm256_srli_epi16::<8>(row);
+                let products = _mm256_add_epi32(
+                    _mm256_madd_epi16(row_even, even),
+                    _mm256_madd_epi16(row_odd, odd),
+                );
+                _mm256_add_epi32(sums, products)
+            }
+            (Kind::Bytes, VNNI) => _mm256_dpbusd_avx_epi32(sums, row, columns),
+            (Kind::Shorts, VNNI) => _mm256_dpwssd_avx_epi32(sums, row, columns),
+            #[cfg(test)]
+            (Kind::Bytes, _) => _mm256_dpbusd_epi32(sums, row, columns),
+            #[cfg(test)]
+            (Kind::Shorts, EVEX) => _mm256_dpwssd_epi32(sums, row, columns),
+            (Kind::Floats, _) => {
+                let (row, columns) = (_mm256_castsi256_ps(row), _mm256_castsi256_ps(columns));
+                _mm256_castps_si256(_mm256_fmadd_ps(row, columns, _mm256_castsi256_ps(sums)))
+            }
+            _ => _mm256_add_epi32(sums, _mm256_madd_epi16(row, columns)),
         }
     }
 }

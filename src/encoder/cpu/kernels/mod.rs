@@ -15,20 +15,26 @@ mod portable;
 
 pub(super) use portable::Portable;
 
-/// Words of 16 columns, all for the same inputs.
+/// Columns of a line.
+pub(super) const COLUMNS: usize = 16;
+
+/// Words of some columns, all for the same inputs.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Line(pub [u32; 16]);
+pub(super) struct Line(pub [u32; COLUMNS]);
 
 impl Line {
-    pub(super) const ZERO: Self = Self([0; 16]);
+    pub(super) const ZERO: Self = Self([0; COLUMNS]);
 }
+
+/// Numbers of a vector: several registers, so that instructions need not wait for one another.
+pub(super) const LANES: usize = 32;
 
 /// Columns of a wide tile, and its rows at most.
 pub(super) const WIDE: usize = 64;
 pub(super) const WIDE_ROWS: usize = 6;
-/// Columns of a tall tile, and its rows at most.
-pub(super) const TALL: usize = 32;
+/// Columns of a tall tile, as many as lanes, and its rows at most.
+pub(super) const TALL: usize = LANES;
 pub(super) const TALL_ROWS: usize = 12;
 
 /// What is multiplied and how it adds up.
@@ -42,6 +48,9 @@ pub(super) trait Product: Copy + Send + Sync + 'static {
     /// For the levels, which cannot be generic in instructions.
     const KIND: Kind;
 
+    /// The first word of these numbers.
+    fn word(numbers: &[Self::Input]) -> u32;
+
     /// Adds the products of the numbers of a row's word with those of a column's.
     fn add(sum: Self::Sum, row: &[Self::Input], column: u32) -> Self::Sum;
 }
@@ -53,7 +62,7 @@ pub(super) enum Kind {
     Floats,
 }
 
-/// Unsigned bytes of a row times signed bytes of a column.
+/// Bytes of a row, with 128 for 0, times signed bytes of a column.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes;
 
@@ -72,11 +81,16 @@ impl Product for Bytes {
     const KIND: Kind = Kind::Bytes;
 
     #[inline(always)]
+    fn word(numbers: &[u8]) -> u32 {
+        u32::from_ne_bytes([numbers[0], numbers[1], numbers[2], numbers[3]])
+    }
+
+    #[inline(always)]
     fn add(sum: i32, row: &[u8], column: u32) -> i32 {
         let column = column.to_ne_bytes();
         let products = row.iter().zip(column);
         sum + products
-            .map(|(&a, b)| i32::from(a) * i32::from(b.cast_signed()))
+            .map(|(&a, b)| (i32::from(a) - 128) * i32::from(b.cast_signed()))
             .sum::<i32>()
     }
 }
@@ -86,6 +100,11 @@ impl Product for Shorts {
     type Sum = i32;
     const INPUTS: usize = 2;
     const KIND: Kind = Kind::Shorts;
+
+    #[inline(always)]
+    fn word(numbers: &[i16]) -> u32 {
+        pair(numbers[0], numbers[1])
+    }
 
     #[inline(always)]
     fn add(sum: i32, row: &[i16], column: u32) -> i32 {
@@ -105,9 +124,21 @@ impl Product for Floats {
     const KIND: Kind = Kind::Floats;
 
     #[inline(always)]
+    fn word(numbers: &[f32]) -> u32 {
+        numbers[0].to_bits()
+    }
+
+    #[inline(always)]
     fn add(sum: f32, row: &[f32], column: u32) -> f32 {
         sum + row[0] * f32::from_bits(column)
     }
+}
+
+/// A word of two i16.
+#[inline(always)]
+pub(super) fn pair(first: i16, second: i16) -> u32 {
+    let ([a, b], [c, d]) = (first.to_ne_bytes(), second.to_ne_bytes());
+    u32::from_ne_bytes([a, b, c, d])
 }
 
 /// Rows of numbers in one slice, `stride` apart.
@@ -125,12 +156,17 @@ impl<T> Rows<'_, T> {
     }
 }
 
-/// Instructions of one level.
+/// Instructions of one level: tiles, and vectors of [`LANES`] f32 for all that stands between them.
 ///
 /// A value of an implementing type exists only where the processor has the instructions.
 pub(super) trait Simd: Copy + Send + Sync {
-    /// `out[r][c] = start[c] + Σ rows[r] · panel[c]` for up to [`WIDE_ROWS`] rows; row `r` of `out` starts at
-    /// `r · out_stride`.
+    type Vector: Copy;
+
+    /// `out[r][c] = Σ rows[r] · panel[c]` for up to [`WIDE_ROWS`] rows; row `r` of `out` starts at `r · out_stride`.
+    ///
+    /// `start` is, for each column, what the 128 in every byte of a row adds to a sum of unsigned bytes, negated, and 0
+    /// for other products: an instruction that multiplies signed bytes has no need of it. Without `start` the sums go
+    /// on from what `out` holds.
     ///
     /// # Panics
     /// Where the rows are none or too many, or a slice is too short for them.
@@ -138,12 +174,12 @@ pub(super) trait Simd: Copy + Send + Sync {
         self,
         rows: Rows<P::Input>,
         panel: &[[Line; 4]],
-        start: &[P::Sum; WIDE],
+        start: Option<&[P::Sum; WIDE]>,
         out: &mut [P::Sum],
         out_stride: usize,
     );
 
-    /// The same for up to [`TALL_ROWS`] rows and [`TALL`] columns, from 0.
+    /// The same for up to [`TALL_ROWS`] rows and [`TALL`] columns of [`Shorts`] or [`Floats`], from 0.
     ///
     /// # Panics
     /// As [`Simd::wide`].
@@ -154,11 +190,93 @@ pub(super) trait Simd: Copy + Send + Sync {
         out: &mut [P::Sum; TALL * TALL_ROWS],
     );
 
-    /// a · b + c, rounded once where that is one instruction.
-    fn mul_add(self, a: f32, b: f32, c: f32) -> f32;
+    /// Makes the words of [`COLUMNS`] rows a line each: `lines[w][line]` takes word `w` of every row.
+    ///
+    /// # Panics
+    /// Where the rows are not as many, or too short.
+    #[inline(always)]
+    fn columns<P: Product>(self, rows: Rows<P::Input>, lines: &mut [[Line; 4]], line: usize) {
+        for (word, lines) in lines.iter_mut().enumerate() {
+            for (row, column) in lines[line].0.iter_mut().enumerate() {
+                *column = P::word(&rows.numbers[row * rows.stride + word * P::INPUTS..]);
+            }
+        }
+    }
 
     /// Says that these lines are wanted soon.
     fn prefetch(self, lines: &[[Line; 4]]);
+
+    fn splat(self, x: f32) -> Self::Vector;
+
+    fn load(self, numbers: &[f32; LANES]) -> Self::Vector;
+
+    fn store(self, v: Self::Vector, out: &mut [f32; LANES]);
+
+    fn load_i32(self, numbers: &[i32; LANES]) -> Self::Vector;
+
+    /// Numbers of −0.5 to 255.5, rounded half to even.
+    fn store_u8(self, v: Self::Vector, out: &mut [u8; LANES]);
+
+    /// Numbers that fit, rounded half to even.
+    fn store_i16(self, v: Self::Vector, out: &mut [i16; LANES]);
+
+    /// Words of two i16, rounded as by [`Simd::store_i16`]: the first of `first`, the second of `second`.
+    fn store_pairs(self, first: Self::Vector, second: Self::Vector, out: &mut [Line; 2]);
+
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// a · b + c, rounded once where that is one instruction.
+    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+
+    fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    fn abs(self, v: Self::Vector) -> Self::Vector;
+
+    /// x − ⌊x⌋
+    fn fraction(self, x: Self::Vector) -> Self::Vector;
+
+    /// v · 2^⌊x⌋, where v is at least 1 and x below 127; about 0 where x is below −126.
+    fn scale(self, v: Self::Vector, x: Self::Vector) -> Self::Vector;
+
+    /// The sum of all lanes, always in the same order.
+    fn sum(self, v: Self::Vector) -> f32;
+
+    /// The largest lane.
+    fn top(self, v: Self::Vector) -> f32;
+
+    /// Numbers of a slice, which may be shorter than a vector; `rest` behind them.
+    #[inline(always)]
+    fn load_some(self, numbers: &[f32], rest: f32) -> Self::Vector {
+        match numbers.first_chunk() {
+            Some(numbers) => self.load(numbers),
+            None => {
+                let mut lanes = [rest; LANES];
+                lanes[..numbers.len()].copy_from_slice(numbers);
+                self.load(&lanes)
+            }
+        }
+    }
+
+    /// As many lanes as `out` takes.
+    #[inline(always)]
+    fn store_some(self, v: Self::Vector, out: &mut [f32]) {
+        match out.first_chunk_mut() {
+            Some(out) => self.store(v, out),
+            None => {
+                let mut lanes = [0.0; LANES];
+                self.store(v, &mut lanes);
+                out.copy_from_slice(&lanes[..out.len()]);
+            }
+        }
+    }
 }
 
 /// Work that is compiled for every level.
@@ -174,7 +292,11 @@ pub(super) trait Task {
 pub(super) enum Level {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2),
+    Avx2(avx2::Avx2<{ avx2::WIDENING }>),
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni(avx2::Avx2<{ avx2::VNNI }>),
+    #[cfg(all(target_arch = "x86_64", test))]
+    Evex(avx2::Avx2<{ avx2::EVEX }>),
     #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512),
 }
@@ -186,6 +308,9 @@ impl Level {
         #[cfg(target_arch = "x86_64")]
         {
             levels.extend(avx2::Avx2::detect().map(Self::Avx2));
+            levels.extend(avx2::Avx2::detect().map(Self::AvxVnni));
+            #[cfg(test)]
+            levels.extend(avx2::Avx2::detect().map(Self::Evex));
             levels.extend(avx512::Avx512::detect().map(Self::Avx512));
         }
         levels
@@ -202,6 +327,10 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni(_) => "avx-vnni",
+            #[cfg(all(target_arch = "x86_64", test))]
+            Self::Evex(_) => "avx-vnni as avx512vl",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512-vnni",
         }
     }
@@ -213,212 +342,14 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(simd) => simd.run(task),
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni(simd) => simd.run(task),
+            #[cfg(all(target_arch = "x86_64", test))]
+            Self::Evex(simd) => simd.run(task),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512(simd) => simd.run(task),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Both tiles of a product at one level.
-    struct Tiles<'a, P: Product> {
-        rows: &'a [P::Input],
-        stride: usize,
-        count: usize,
-        wide: &'a [[Line; 4]],
-        tall: &'a [[Line; 2]],
-        start: &'a [P::Sum; WIDE],
-        wide_out: &'a mut [P::Sum],
-        tall_out: &'a mut [P::Sum; TALL * TALL_ROWS],
-    }
-
-    impl<P: Product> Task for Tiles<'_, P> {
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            let rows = |count| Rows {
-                numbers: self.rows,
-                stride: self.stride,
-                count,
-            };
-            let wide = rows(self.count.min(WIDE_ROWS));
-            simd.wide::<P>(wide, self.wide, self.start, self.wide_out, WIDE + 3);
-            simd.tall::<P>(rows(self.count), self.tall, self.tall_out);
-        }
-    }
-
-    fn compare<P: Product>(
-        (count, words, spare): (usize, usize, usize),
-        mut input: impl FnMut() -> P::Input,
-        mut word: impl FnMut() -> u32,
-        start: [P::Sum; WIDE],
-        same: impl Fn(P::Sum, P::Sum) -> bool,
-    ) {
-        let stride = words * P::INPUTS + spare;
-        let rows: Vec<_> = (0..count * stride).map(|_| input()).collect();
-        let mut line = || Line(std::array::from_fn(|_| word()));
-        let wide: Vec<_> = (0..words)
-            .map(|_| [line(), line(), line(), line()])
-            .collect();
-        let tall: Vec<_> = (0..words).map(|_| [line(), line()]).collect();
-        let results: Vec<_> = Level::available()
-            .into_iter()
-            .map(|level| {
-                let mut wide_out = vec![P::Sum::default(); WIDE_ROWS * (WIDE + 3)];
-                let mut tall_out = [P::Sum::default(); TALL * TALL_ROWS];
-                level.run(Tiles::<P> {
-                    rows: &rows,
-                    stride,
-                    count,
-                    wide: &wide,
-                    tall: &tall,
-                    start: &start,
-                    wide_out: &mut wide_out,
-                    tall_out: &mut tall_out,
-                });
-                (level.name(), wide_out, tall_out)
-            })
-            .collect();
-        let (_, wide, tall) = &results[0];
-        for (name, other_wide, other_tall) in &results[1..] {
-            let equal = wide.iter().zip(other_wide).all(|(&a, &b)| same(a, b));
-            assert!(equal, "wide, {name}, {count} rows of {words} words");
-            let used = count * TALL;
-            let pairs = tall[..used].iter().zip(&other_tall[..used]);
-            assert!(
-                pairs.into_iter().all(|(&a, &b)| same(a, b)),
-                "tall, {name}, {count} rows of {words} words"
-            );
-        }
-    }
-
-    fn numbers(seed: u64) -> impl FnMut() -> u32 {
-        let mut state = seed;
-        move || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 32) as u32
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn every_level_gives_the_portable_tile(
-            count in 1..=TALL_ROWS, words in 0usize..70, spare in 0usize..9, seed: u64,
-        ) {
-            let shape = (count, words, spare);
-            let (mut a, mut b, mut c) = (numbers(seed), numbers(!seed), numbers(seed ^ 99));
-            let start = std::array::from_fn(|_| c().cast_signed() >> 8);
-            compare::<Bytes>(shape, || a() as u8, &mut b, start, |a, b| a == b);
-            // Two products of the largest negative number would leave i32; the core does not use it.
-            let short = |word: u32| (word as i16).max(-i16::MAX);
-            let pair = |word: u32| (short(word) as u16 as u32) | ((short(word >> 16) as u16 as u32) << 16);
-            compare::<Shorts>(shape, || short(a()) >> 4, || pair(b()), start, |a, b| a == b);
-            let float = |word: u32| word as f32 / u32::MAX as f32 - 0.5;
-            let start = start.map(|x| x as f32 / 1e8);
-            let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * (1.0 + a.abs());
-            compare::<Floats>(shape, || float(a()), || float(b()).to_bits(), start, near);
-        }
-    }
-
-    /// The largest numbers that a byte product can meet, where instructions that saturate would differ.
-    #[test]
-    fn extremes_do_not_saturate() {
-        for word in [0x7f7f_7f7f, 0x8080_8080] {
-            compare::<Bytes>((12, 96, 0), || 255, || word, [0; WIDE], |a, b| a == b);
-        }
-    }
-
-    /// The rate of one kind of tile at one level, in 10⁹ products a second, best of seven.
-    fn rate<P: Product>(level: Level, words: usize) -> f64 {
-        struct Again<P: Product> {
-            rows: Vec<P::Input>,
-            panel: Vec<[Line; 4]>,
-            times: usize,
-        }
-        impl<P: Product> Task for Again<P> {
-            #[inline(always)]
-            fn run<S: Simd>(self, simd: S) {
-                let mut out = vec![P::Sum::default(); WIDE * WIDE_ROWS];
-                for _ in 0..self.times {
-                    let rows = Rows {
-                        numbers: std::hint::black_box(&self.rows[..]),
-                        stride: self.panel.len() * P::INPUTS,
-                        count: WIDE_ROWS,
-                    };
-                    simd.wide::<P>(
-                        rows,
-                        &self.panel,
-                        &[P::Sum::default(); WIDE],
-                        &mut out,
-                        WIDE,
-                    );
-                }
-                std::hint::black_box(out);
-            }
-        }
-        let tile = words * P::INPUTS * WIDE * WIDE_ROWS;
-        let times = 200_000_000 / tile;
-        let seconds = (0..7).map(|_| {
-            let task = Again::<P> {
-                rows: vec![P::Input::default(); WIDE_ROWS * words * P::INPUTS],
-                panel: vec![[Line::ZERO; 4]; words],
-                times,
-            };
-            let started = std::time::Instant::now();
-            level.run(task);
-            started.elapsed().as_secs_f64()
-        });
-        (times * tile) as f64 / seconds.fold(f64::MAX, f64::min) / 1e9
-    }
-
-    /// Not a check but a measurement: `cargo test --release --lib roofline -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "measures, does not check"]
-    fn roofline() {
-        for level in Level::available() {
-            // Inputs of 384 and 1536 as in the default model.
-            for inputs in [384, 1536] {
-                let rates = [
-                    (
-                        "bytes",
-                        rate::<Bytes>(level, inputs / 4),
-                        peak::<Bytes>(level),
-                    ),
-                    (
-                        "shorts",
-                        rate::<Shorts>(level, inputs / 2),
-                        peak::<Shorts>(level),
-                    ),
-                    (
-                        "floats",
-                        rate::<Floats>(level, inputs),
-                        peak::<Floats>(level),
-                    ),
-                ];
-                for (kind, rate, peak) in rates {
-                    let share = peak.map_or(String::new(), |peak| {
-                        format!(", {:.0} % of {:.0}", 100.0 * rate / peak, 2.0 * peak)
-                    });
-                    println!(
-                        "{} {kind} {inputs}: {:.0} GOP/s{share}",
-                        level.name(),
-                        2.0 * rate
-                    );
-                }
-            }
-        }
-    }
-
-    /// The roof of a level, best of seven, where there is a probe for it.
-    fn peak<P: Product>(level: Level) -> Option<f64> {
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512(simd) => Some((0..7).map(|_| simd.peak::<P>()).fold(0.0, f64::max)),
-            _ => None,
-        }
-    }
-}
+mod tests;
