@@ -57,6 +57,8 @@ pub struct Figures {
     pub auc: Option<f64>,
     /// Expected calibration error.
     pub ece: Option<f64>,
+    /// The error that a perfectly calibrated model would show on these rows, on average.
+    pub ece_by_chance: Option<f64>,
     /// Brier score.
     pub brier: Option<f64>,
 }
@@ -218,6 +220,7 @@ fn figures(predictions: &[Prediction]) -> Figures {
         macro_f1: metrics::binary_macro_f1(predictions),
         auc: metrics::auc(predictions),
         ece: metrics::ece(predictions),
+        ece_by_chance: metrics::ece_by_chance(predictions),
         brier: metrics::brier(predictions),
     }
 }

@@ -83,19 +83,38 @@ pub fn auc(predictions: &[Prediction]) -> Option<f64> {
     Some(wins / (positives as f64 * negatives as f64))
 }
 
+/// Bins of the calibration error.
+const BINS: usize = 10;
+
 /// Expected calibration error: mean distance between confidence and accuracy over ten bins of equal width from 0.5 to 1,
 /// weighted by their rows.
 pub fn ece(predictions: &[Prediction]) -> Option<f64> {
-    const BINS: usize = 10;
-    if predictions.is_empty() {
-        return None;
-    }
-    let mut gaps = [0.0; BINS];
+    let gap = |p: &Prediction| p.confidence() - f64::from(u8::from(p.is_right()));
+    let gaps = bins(predictions, gap).map(f64::abs);
+    share_of(gaps, predictions.len())
+}
+
+/// The calibration error that chance alone gives a perfectly calibrated model with these confidences, on average: with few
+/// rows in a bin, accuracy strays from confidence.
+pub fn ece_by_chance(predictions: &[Prediction]) -> Option<f64> {
+    // Mean magnitude of a sum of independent errors, taken as normal.
+    let variances = bins(predictions, |p| p.confidence() * (1.0 - p.confidence()));
+    let gaps = variances.map(|variance| (variance * std::f64::consts::FRAC_2_PI).sqrt());
+    share_of(gaps, predictions.len())
+}
+
+/// Sums over the predictions of each bin.
+fn bins(predictions: &[Prediction], of: impl Fn(&Prediction) -> f64) -> [f64; BINS] {
+    let mut sums = [0.0; BINS];
     for p in predictions {
         let bin = (((p.confidence() - 0.5) * 2.0 * BINS as f64) as usize).min(BINS - 1);
-        gaps[bin] += p.confidence() - f64::from(u8::from(p.is_right()));
+        sums[bin] += of(p);
     }
-    Some(gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / predictions.len() as f64)
+    sums
+}
+
+fn share_of(sums: [f64; BINS], rows: usize) -> Option<f64> {
+    (rows > 0).then(|| sums.iter().sum::<f64>() / rows as f64)
 }
 
 /// Brier score: mean squared distance between probability and truth, 0 (perfect) to 1.
@@ -147,6 +166,28 @@ mod tests {
             (0.01 + 0.64 + 0.09 + 0.36 + 0.01) / 5.0
         ));
         assert!(close(accuracy_at_coverage(&rows, 0.4), 1.0));
+    }
+
+    /// Of many draws with just these confidences.
+    #[test]
+    fn chance_gives_a_perfectly_calibrated_model_an_error() {
+        let mut state = 7u64;
+        let mut uniform = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 40) as f32 / (1u64 << 24) as f32
+        };
+        let confidences: Vec<f32> = (0..200).map(|_| 0.5 + 0.5 * uniform()).collect();
+        let draws = (0..2000).map(|_| {
+            let rows: Vec<_> = confidences.iter().map(|&p| (p, uniform() < p)).collect();
+            ece(&predictions(&rows)).unwrap()
+        });
+        let mean = draws.sum::<f64>() / 2000.0;
+        let rows: Vec<_> = confidences.iter().map(|&p| (p, true)).collect();
+        let expected = ece_by_chance(&predictions(&rows)).unwrap();
+        assert!((mean - expected).abs() < 0.003, "{mean}, not {expected}");
+        assert_eq!(ece_by_chance(&[]), None);
     }
 
     #[test]

@@ -116,14 +116,28 @@ type Rows = Vec<Vec<String>>;
 
 fn tables(report: &Report) -> Vec<Rows> {
     let mut quality = vec![row([
-        "", "rows", "accuracy", "macro-F1", "AUC", "ECE", "Brier",
+        "",
+        "rows",
+        "accuracy",
+        "macro-F1",
+        "AUC",
+        "ECE",
+        "by chance",
+        "Brier",
     ])];
     quality.push(figures("all", &report.overall));
     quality.extend(report.languages.iter().map(|(name, f)| figures(name, f)));
     let mut tables = vec![quality];
     if !report.kinds.is_empty() {
         let mut kinds = vec![row([
-            "kind", "rows", "accuracy", "macro-F1", "AUC", "ECE", "Brier",
+            "kind",
+            "rows",
+            "accuracy",
+            "macro-F1",
+            "AUC",
+            "ECE",
+            "by chance",
+            "Brier",
         ])];
         kinds.extend(report.kinds.iter().map(|(name, f)| figures(name, f)));
         tables.push(kinds);
@@ -177,10 +191,17 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
 }
 
 fn figures(name: &str, f: &Figures) -> Vec<String> {
-    let shares = [f.accuracy, f.macro_f1, f.auc, f.ece, f.brier].map(figure);
+    let shares = [
+        f.accuracy,
+        f.macro_f1,
+        f.auc,
+        f.ece,
+        f.ece_by_chance,
+        f.brier,
+    ];
     [name.to_owned(), f.rows.to_string()]
         .into_iter()
-        .chain(shares)
+        .chain(shares.map(figure))
         .collect()
 }
 
