@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
-    new_null_array,
+    new_empty_array, new_null_array,
 };
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -56,7 +56,7 @@ impl Columns {
         let mut cells: Vec<_> = self
             .fields
             .iter()
-            .map(|f| Cells::new(f, rows.len()))
+            .map(|field| Cells::new(field, rows.len()))
             .collect();
         let mut batches: Vec<InBatch> = Vec::new();
         let mut others = Vec::with_capacity(rows.len());
@@ -79,51 +79,85 @@ impl Columns {
             };
             let mut other = Map::new();
             for (name, value) in rest {
-                match self.places.get(&name) {
-                    Some(&column) if cells[column].put(at, &self.fields[column], &value) => {}
-                    _ if is_ours(&name) => {}
-                    _ => {
-                        other.insert(name, value);
-                    }
+                let left = match self.places.get(&name) {
+                    Some(&column) => cells[column].put(at, value),
+                    None => Some(value),
+                };
+                if let Some(value) = left
+                    && !is_ours(&name)
+                {
+                    other.insert(name, value);
                 }
             }
             others.push((!other.is_empty()).then(|| Value::Object(other).to_string()));
         }
-        let arrays = cells.iter().map(Cells::array).collect::<Result<_, _>>()?;
-        Ok((arrays, others.into()))
+        let arrays = cells.into_iter().map(Cells::array);
+        Ok((arrays.collect::<Result<_, _>>()?, others.into()))
     }
 }
 
 /// The cells of a column: arrays, and for each row one of them and a place in it.
-struct Cells {
+struct Cells<'a> {
+    field: &'a FieldRef,
+    /// Values of JSON that become one array.
+    values: Vec<Value>,
+    /// From [`FIRST_SOURCE`] on, as places count them.
     sources: Vec<ArrayRef>,
     places: Vec<(usize, usize)>,
 }
 
-impl Cells {
+/// Where places point: to a null, into [`Cells::values`], into the first of [`Cells::sources`].
+const NULL: usize = 0;
+const VALUES: usize = 1;
+const FIRST_SOURCE: usize = 2;
+
+impl<'a> Cells<'a> {
     /// Nulls.
-    fn new(field: &Field, rows: usize) -> Self {
+    fn new(field: &'a FieldRef, rows: usize) -> Self {
         Self {
-            sources: vec![new_null_array(field.data_type(), 1)],
-            places: vec![(0, 0); rows],
+            field,
+            values: Vec::new(),
+            sources: Vec::new(),
+            places: vec![(NULL, 0); rows],
         }
     }
 
-    /// Puts a value in its row; says whether the column can hold it.
-    fn put(&mut self, row: usize, field: &FieldRef, value: &Value) -> bool {
-        if value.is_null() {
-            return true;
-        }
-        let Some(array) = one(field, value) else {
-            return false;
-        };
-        self.places[row] = (self.sources.len(), 0);
+    /// Adds an array; returns which of the column's it is.
+    fn add(&mut self, array: ArrayRef) -> usize {
         self.sources.push(array);
-        true
+        FIRST_SOURCE + self.sources.len() - 1
     }
 
-    fn array(&self) -> Result<ArrayRef, ArrowError> {
-        let sources: Vec<&dyn Array> = self.sources.iter().map(AsRef::as_ref).collect();
+    /// Puts a value in its row; gives it back where the column cannot hold it exactly.
+    fn put(&mut self, row: usize, value: Value) -> Option<Value> {
+        if value.is_null() {
+            return None;
+        }
+        self.places[row] = match holds(self.field, &value) {
+            Some(true) => {
+                self.values.push(value);
+                (VALUES, self.values.len() - 1)
+            }
+            Some(false) => return Some(value),
+            None => match decoded(self.field, &value) {
+                Some(array) => (self.add(array), 0),
+                None => return Some(value),
+            },
+        };
+        None
+    }
+
+    fn array(self) -> Result<ArrayRef, ArrowError> {
+        let values = array_of(self.field, &self.values)?;
+        if self.values.len() == self.places.len() {
+            return Ok(values);
+        }
+        let null = new_null_array(self.field.data_type(), 1);
+        let sources: Vec<&dyn Array> = [&null, &values]
+            .into_iter()
+            .chain(&self.sources)
+            .map(AsRef::as_ref)
+            .collect();
         interleave(&sources, &self.places)
     }
 }
@@ -138,7 +172,7 @@ struct InBatch {
 }
 
 impl InBatch {
-    fn new(batch: Arc<RecordBatch>, table: &Columns, cells: &mut [Cells]) -> Self {
+    fn new(batch: Arc<RecordBatch>, table: &Columns, cells: &mut [Cells<'_>]) -> Self {
         let mut names = HashSet::new();
         let (mut same, mut others) = (Vec::new(), Vec::new());
         for (at, field) in batch.schema_ref().fields().iter().enumerate() {
@@ -153,10 +187,7 @@ impl InBatch {
                 ))
             });
             match column {
-                Some((column, array)) => {
-                    same.push((column, cells[column].sources.len()));
-                    cells[column].sources.push(array);
-                }
+                Some((column, array)) => same.push((column, cells[column].add(array))),
                 None => others.push(at),
             }
         }
@@ -209,29 +240,43 @@ fn as_in(table: &Field, batch: &Field, array: &ArrayRef) -> Option<ArrayRef> {
     }
 }
 
-/// A value that is not null as an array of one; `None` where a column of this type cannot hold it exactly.
-fn one(field: &FieldRef, value: &Value) -> Option<ArrayRef> {
+/// Whether a column of this type can hold a value that is not null exactly; `None` for types that only Arrow can say
+/// this of.
+fn holds(field: &Field, value: &Value) -> Option<bool> {
     if is_json(field) {
-        return Some(Arc::new(StringArray::from(vec![value.to_string()])));
+        return Some(true);
     }
-    Some(match (field.data_type(), value) {
-        (DataType::Boolean, &Value::Bool(truth)) => Arc::new(BooleanArray::from(vec![truth])),
-        (DataType::Int64, Value::Number(number)) => {
-            Arc::new(Int64Array::from(vec![number.as_i64()?]))
-        }
-        (DataType::Float64, Value::Number(number)) => {
-            Arc::new(Float64Array::from(vec![float(number)?]))
-        }
-        (DataType::Utf8, Value::String(text)) => Arc::new(StringArray::from(vec![text.as_str()])),
-        (DataType::Boolean | DataType::Int64 | DataType::Float64 | DataType::Utf8, _) => {
-            return None;
-        }
-        (DataType::Dictionary(_, values), _) => {
-            let of_values = Field::clone(field).with_data_type(DataType::clone(values));
-            cast(&one(&Arc::new(of_values), value)?, field.data_type()).ok()?
-        }
-        _ => decoded(field, value)?,
+    Some(match field.data_type() {
+        DataType::Boolean => value.is_boolean(),
+        DataType::Int64 => value.is_i64(),
+        DataType::Float64 => value.as_number().and_then(float).is_some(),
+        DataType::Utf8 => value.is_string(),
+        _ => return None,
     })
+}
+
+/// Values that a column [holds] as an array; of any other type there are none.
+fn array_of(field: &Field, values: &[Value]) -> Result<ArrayRef, ArrowError> {
+    if is_json(field) {
+        return texts(values.iter().map(Value::to_string).collect());
+    }
+    let values = values.iter();
+    Ok(match field.data_type() {
+        DataType::Boolean => Arc::new(values.map(Value::as_bool).collect::<BooleanArray>()),
+        DataType::Int64 => Arc::new(values.map(Value::as_i64).collect::<Int64Array>()),
+        DataType::Float64 => Arc::new(values.map(Value::as_f64).collect::<Float64Array>()),
+        DataType::Utf8 => texts(values.filter_map(Value::as_str).collect())?,
+        other => new_empty_array(other),
+    })
+}
+
+/// Fails where the array would panic: its places have 31 bits.
+fn texts<T: AsRef<str>>(texts: Vec<T>) -> Result<ArrayRef, ArrowError> {
+    let bytes = texts.iter().map(|text| text.as_ref().len()).sum();
+    if i32::try_from(bytes).is_err() {
+        return Err(ArrowError::OffsetOverflowError(bytes));
+    }
+    Ok(Arc::new(StringArray::from_iter_values(texts)))
 }
 
 /// The number as a float, where there is one that is the same number.
@@ -246,8 +291,18 @@ fn float(number: &Number) -> Option<f64> {
     is_same.then_some(float)
 }
 
-/// A value of any other type, read by Arrow, where Arrow writes what it has read.
+/// A value of any other type as an array of one: read by Arrow, where Arrow writes what it has read. `None` where the
+/// type cannot hold it exactly.
 fn decoded(field: &FieldRef, value: &Value) -> Option<ArrayRef> {
+    if let DataType::Dictionary(_, values) = field.data_type() {
+        let of_values = Arc::new(Field::clone(field).with_data_type(DataType::clone(values)));
+        let array = match holds(&of_values, value) {
+            Some(true) => array_of(&of_values, std::slice::from_ref(value)).ok()?,
+            Some(false) => return None,
+            None => decoded(&of_values, value)?,
+        };
+        return cast(&array, field.data_type()).ok();
+    }
     let nullable = Field::clone(field).with_nullable(true);
     let mut decoder = ReaderBuilder::new_with_field(nullable)
         .with_batch_size(1)
