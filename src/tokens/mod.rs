@@ -10,6 +10,7 @@ mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 mod unigram;
+mod words;
 
 use std::borrow::Cow;
 use std::io::Read;

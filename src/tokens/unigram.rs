@@ -1,13 +1,15 @@
 //! Token ids by a Unigram (sentencepiece) vocabulary of the XLM-R kind, as the `tokenizers` crate gives them.
 //!
 //! Special tokens are cut out of the text; the rest is normalised, cut into words before every `▁`, and each word is split
-//! into the pieces with the highest sum of scores (Viterbi).
+//! into the pieces with the highest sum of scores (Viterbi), unless it is known from before.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use super::charsmap::Charsmap;
 use super::pieces::Pieces;
 use super::stored::{Special, Stored};
+use super::words::Words;
 
 /// Stands for a space and starts every word.
 pub(super) const META: char = '▁';
@@ -27,6 +29,8 @@ pub(super) struct Unigram {
     /// For every byte, whether a special token starts with it.
     starts_special: [bool; 256],
     charsmap: Charsmap,
+    /// As many as texts were read at once.
+    words: Mutex<Vec<Words>>,
 }
 
 impl Unigram {
@@ -69,6 +73,7 @@ impl Unigram {
             specials,
             starts_special,
             charsmap: Charsmap::new(&charsmap)?,
+            words: Mutex::default(),
         })
     }
 
@@ -79,7 +84,9 @@ impl Unigram {
 
     /// Ids of `text`, without the special tokens that frame it; in time and memory linear in its length.
     pub(super) fn ids(&self, text: &str) -> Vec<u32> {
-        let mut run = Run::new(self);
+        let idle = || self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = idle().pop();
+        let mut run = Run::new(self, words.unwrap_or_default());
         let mut done = 0;
         while let Some((at, special)) = self.next_special(text, done) {
             let before = &text[done..at];
@@ -92,6 +99,7 @@ impl Unigram {
             done = at + self.pieces.text(special.id).len();
         }
         run.segment(&text[done..]);
+        idle().push(run.words);
         run.ids
     }
 
@@ -111,6 +119,7 @@ impl Unigram {
 /// One text on its way to ids; the buffers are used again for every word.
 struct Run<'a> {
     model: &'a Unigram,
+    words: Words,
     ids: Vec<u32>,
     /// The word being read; empty only at the start of a segment.
     word: String,
@@ -138,9 +147,10 @@ impl Node {
 }
 
 impl<'a> Run<'a> {
-    fn new(model: &'a Unigram) -> Self {
+    fn new(model: &'a Unigram, words: Words) -> Self {
         Self {
             model,
+            words,
             ids: Vec::new(),
             word: String::new(),
             nodes: Vec::new(),
@@ -173,6 +183,19 @@ impl<'a> Run<'a> {
 
     /// Appends the ids of the word and empties it.
     fn flush(&mut self) {
+        match self.words.find(&self.word) {
+            Some(ids) => self.ids.extend_from_slice(ids),
+            None => {
+                let first = self.ids.len();
+                self.split();
+                self.words.keep(&self.word, &self.ids[first..]);
+            }
+        }
+        self.word.clear();
+    }
+
+    /// Appends the ids of the word.
+    fn split(&mut self) {
         self.search();
         let unknown = self.model.unknown;
         let first = self.ids.len();
@@ -191,7 +214,6 @@ impl<'a> Run<'a> {
             end = start;
         }
         self.ids[first..].reverse();
-        self.word.clear();
     }
 
     /// Fills `nodes`: of ways that score the same, the one whose last piece starts first is kept, as in tokenizers.
