@@ -27,7 +27,7 @@ pub(super) fn remove(text: &str, sentences: Vec<Range<usize>>) -> Vec<Range<usiz
         .collect();
     let kept: Vec<_> = units[..tail_start(&units)]
         .iter()
-        .filter(|unit| !unit.is_boilerplate())
+        .filter(|unit| !unit.is_boilerplate)
         .filter_map(Unit::without_credits)
         .collect();
     let has_letters = |range: &Range<usize>| text[range.clone()].contains(char::is_alphabetic);
@@ -44,7 +44,7 @@ fn tail_start(units: &[Unit<'_>]) -> usize {
     for (index, unit) in units.iter().enumerate().rev() {
         if unit.is_heading() {
             start = index;
-        } else if !(unit.is_headline() || unit.is_boilerplate()) {
+        } else if !(unit.is_headline() || unit.is_boilerplate) {
             break;
         }
     }
@@ -60,6 +60,7 @@ struct Unit<'a> {
     ends_line: bool,
     /// In lower case, from the first letter or digit; empty where the sentence is too long to be boilerplate.
     key: String,
+    is_boilerplate: bool,
 }
 
 impl<'a> Unit<'a> {
@@ -72,13 +73,16 @@ impl<'a> Unit<'a> {
         } else {
             String::new()
         };
-        Self {
+        let mut unit = Self {
             text,
             begins_line: before.is_empty() || before.ends_with('\n'),
             ends_line: after.is_empty() || after.starts_with('\n'),
             range,
             key,
-        }
+            is_boilerplate: false,
+        };
+        unit.is_boilerplate = unit.is_known();
+        unit
     }
 
     fn sentence(&self) -> &'a str {
@@ -102,7 +106,8 @@ impl<'a> Unit<'a> {
                 || line.ends_with(['?', '!', '？', '！', '؟', '…', '"', '»', '”']))
     }
 
-    fn is_boilerplate(&self) -> bool {
+    /// Whether it is one of the known phrases, or a credit.
+    fn is_known(&self) -> bool {
         if self.key.is_empty() {
             return false;
         }

@@ -201,7 +201,7 @@ fn strip(input: &str) -> (String, Map) {
     let mut blank: Option<(usize, usize)> = None;
     let mut at = 0;
     while let Some(c) = input[at..].chars().next() {
-        let next = at + c.len_utf8();
+        let mut next = at + c.len_utf8();
         if let Some((end, piece)) = scanner.debris(at, c) {
             if let Piece::Break(lines) = piece {
                 let (start, seen) = blank.unwrap_or((at, 0));
@@ -228,11 +228,25 @@ fn strip(input: &str) -> (String, Map) {
                 };
                 out.replace(start..at, by);
             }
+            next = word_end(input, next, c);
             out.copy(at..next);
         }
         at = next;
     }
     (out.text, out.map)
+}
+
+/// The end of the word that goes on at `at`, behind `before`: within a word nothing begins that is not text.
+fn word_end(text: &str, at: usize, before: char) -> usize {
+    let mut before = before;
+    let ends = |c: char| {
+        let before = std::mem::replace(&mut before, c);
+        match c.is_ascii() {
+            true => !(c.is_ascii_alphanumeric() && before.is_ascii_alphanumeric()),
+            false => !c.is_alphabetic(),
+        }
+    };
+    text[at..].find(ends).map_or(text.len(), |len| at + len)
 }
 
 fn is_line_end(c: char) -> bool {

@@ -141,6 +141,9 @@ impl<'a> Scanner<'a> {
 
     /// A web address or the remains of one.
     fn address(&self, at: usize, c: char) -> Option<usize> {
+        if !matches!(c, '/' | 'h' | 'H' | 'w' | 'W' | 'p' | 't') {
+            return None;
+        }
         let before = self.text[..at].chars().next_back();
         if before.is_some_and(|b| b.is_ascii_alphanumeric()) {
             return None;
@@ -151,9 +154,6 @@ impl<'a> Scanner<'a> {
         if starts_with(token, "https%3A") || starts_with(token, "http%3A") {
             let len = self.text[at..].find(|c: char| !c.is_ascii_graphic());
             return Some(len.map_or(self.text.len(), |len| at + len));
-        }
-        if !matches!(c, 'h' | 'H' | 'w' | 'W' | 'p' | 't') {
-            return None;
         }
         const STARTS: [&str; 5] = ["https://", "http://", "www.", "pic.twitter.com/", "t.me/"];
         let start = STARTS.iter().find(|start| starts_with(rest, start))?;

@@ -47,10 +47,13 @@ pub fn prepare(original: &str, lang: Option<Lang>) -> Prepared {
     let sentences = boilerplate::remove(&cleaned.text, all)
         .into_iter()
         .map(|range| {
-            let text = cleaned.text[range.clone()]
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
+            let mut text = String::with_capacity(range.len());
+            for word in cleaned.text[range.clone()].split_whitespace() {
+                if !text.is_empty() {
+                    text.push(' ');
+                }
+                text.push_str(word);
+            }
             let original = cleaned.original_range(range);
             Sentence {
                 start: original.start,
