@@ -16,7 +16,7 @@ pub use info::{Info, Kind};
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, aview1};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -420,11 +420,11 @@ impl Model {
             .iter()
             .map(|a| vec![0usize; a.sentences.len()])
             .collect();
-        let mut sums = sums.into_iter().flatten();
+        let mut sums = sums.iter().flat_map(|sums| sums.chunks_exact(hidden));
         for (article, window) in windows {
             for (span, sum) in window.spans.iter().zip(&mut sums) {
                 let mut mean = means[article].row_mut(span.sentence);
-                mean += &sum;
+                mean += &aview1(sum);
                 counts[article][span.sentence] += span.end - span.start;
             }
         }
@@ -436,8 +436,8 @@ impl Model {
         Ok(means)
     }
 
-    /// The sums of the token states of every span of some windows, run in one pass.
-    fn span_sums(&self, windows: &[&Window]) -> Result<Vec<Array1<f32>>> {
+    /// The sums of the token states of every span of some windows, run in one pass: `hidden` numbers each.
+    fn span_sums(&self, windows: &[&Window]) -> Result<Vec<f32>> {
         let hidden = self.encoder.hidden_size();
         let ids: Vec<_> = windows.iter().map(|window| &window.ids[..]).collect();
         let states = self.encoder.encode(&ids)?.flatten_all()?.to_vec1::<f32>()?;
@@ -447,11 +447,13 @@ impl Model {
             let (states, after) = rest.split_at(window.ids.len() * hidden);
             rest = after;
             for span in &window.spans {
-                let mut sum = Array1::zeros(hidden);
+                let first = sums.len();
+                sums.resize(first + hidden, 0.0);
                 for state in states[span.start * hidden..span.end * hidden].chunks_exact(hidden) {
-                    sum += &ndarray::aview1(state);
+                    for (sum, x) in sums[first..].iter_mut().zip(state) {
+                        *sum += x;
+                    }
                 }
-                sums.push(sum);
             }
         }
         Ok(sums)
