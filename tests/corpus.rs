@@ -379,6 +379,76 @@ fn copies_get_the_scores_of_their_original() {
     assert_eq!(ids, ["a", "b"]);
 }
 
+/// Also by a run that goes on after it.
+#[test]
+fn a_row_with_the_id_of_an_earlier_one_fails() {
+    let corpus = Corpus::new(0);
+    let lines: String = (0..2_000)
+        .map(|n| tiny::row(if n % 7 == 6 { n - n % 300 } else { n }) + "\n")
+        .collect();
+    std::fs::write(corpus.path("in.jsonl"), lines).unwrap();
+    let kinds: [&[&str]; 3] = [&[], &["--dedup", "mark"], &["--shard", "2/3"]];
+    for more in kinds {
+        let args = |name| [&["in.jsonl", "--part-rows", "100", "--output", name], more].concat();
+        corpus.score(&args("whole.jsonl"));
+        let stopped = args("out.jsonl");
+        let stopped = corpus.run(&[&["score"], &stopped[..], &["--max-errors", "90"]].concat());
+        assert_eq!(stopped.status.code(), Some(2), "{}", stderr(&stopped));
+        corpus.score(&[&args("out.jsonl")[..], &["--resume"]].concat());
+        let whole = corpus.bytes("whole.jsonl");
+        assert!(corpus.bytes("out.jsonl") == whole, "{more:?}");
+        let rows = rows(&whole);
+        if more.is_empty() {
+            assert_eq!(
+                rows[6]["error"],
+                "in.jsonl, row 7: id \"0\" was already that of row 1"
+            );
+            assert_eq!(
+                rows[20]["error"],
+                "in.jsonl, row 21: id \"0\" was already that of row 1"
+            );
+            assert!(rows[300].get("label").is_some() && rows[300]["id"] == 300);
+        }
+        for name in ["whole.jsonl", "out.jsonl"] {
+            std::fs::remove_file(corpus.path(name)).unwrap();
+            std::fs::remove_file(corpus.path(&format!("_{name}.manifest.json"))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn standard_input_goes_to_parts_but_cannot_be_gone_on_with() {
+    let corpus = Corpus::new(0);
+    let lines: String = (0..1_500)
+        .filter(|n| n % 50 != 49)
+        .map(|n| tiny::row(n) + "\n")
+        .collect();
+    std::fs::write(corpus.path("in.jsonl"), lines).unwrap();
+    let piped = |args: &[&str]| {
+        let input = std::fs::File::open(corpus.path("in.jsonl")).unwrap();
+        let mut command = corpus.command(&[&["score", "-", "--part-rows", "400"], args].concat());
+        command.stdin(input).output().unwrap()
+    };
+    for name in ["out.jsonl", "out.parquet"] {
+        let file = format!("file-{name}");
+        let part_rows = ["--part-rows", "400"];
+        let from_file =
+            corpus.run(&[&["score", "in.jsonl", "--output", &file], &part_rows[..]].concat());
+        assert!(from_file.status.success(), "{}", stderr(&from_file));
+        let output = piped(&["--output", name]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(corpus.bytes(name) == corpus.bytes(&file), "{name}");
+    }
+    let output = piped(&["--output", "more", "--resume"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("a second time"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!corpus.path("more").exists());
+}
+
 #[test]
 fn progress_as_json_ends_in_a_summary() {
     let corpus = Corpus::new(500);
@@ -436,7 +506,9 @@ fn rows_that_failed_are_scored_again() {
             Stages::default(),
         );
         let plan = Plan {
-            input: Input::new(&input::identity(std::slice::from_ref(&file), &options).unwrap()),
+            input: Some(Input::new(
+                &input::identity(std::slice::from_ref(&file), &options).unwrap(),
+            )),
             reading: serde_json::Value::Null,
             model: scorer.model().provenance(),
             compute: "cpu".into(),

@@ -22,7 +22,7 @@ pub struct Reading {
     /// Column that holds the headline, put before the text [default: title]
     #[arg(long, value_name = "NAME")]
     title_column: Option<String>,
-    /// Column that holds the article's id, for the table and for messages [default: id]
+    /// Column that holds the article's id; a row with the id of one of the last half million rows fails [default: id]
     #[arg(long, value_name = "NAME")]
     id_column: Option<String>,
     /// Column that holds the language, ISO 639 [default: lang, then language]

@@ -31,7 +31,7 @@ pub struct Args {
     /// Output [default: by the suffix of --output; table to a terminal, jsonl to a pipe]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Go on with the output of a run that was stopped: score only rows that are missing or failed
+    /// Go on with the output of a run that was stopped: score only rows that are missing or failed. Not of standard input
     #[arg(long, requires = "output")]
     resume: bool,
     /// Rows of one part of the output
@@ -163,7 +163,10 @@ pub fn run(args: Args) -> Result<Outcome> {
         (Some(_), None) => bail!("a table goes to stdout; choose another --format for --output"),
         (Some(output), Some(format)) => {
             let plan = Plan {
-                input: Input::new(&args.reading.identity()?),
+                input: match args.reading.has_stdin() {
+                    true => None,
+                    false => Some(Input::new(&args.reading.identity()?)),
+                },
                 reading: serde_json::to_value(&reading)?,
                 model: scorer.model().provenance(),
                 compute: args.source.compute_name(),

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::copies::{Copies, Memory};
+use super::copies::{Copies, Dedup, Memory};
+use super::ids::UniqueIds;
 use super::manifest::{Manifest, Plan};
 use super::pipeline::{self, Chunks, Scored, Settings};
-use super::shard::{Numbered, Shard};
+use super::shard::Shard;
 use super::store::{OpenPart, Store, replace_file};
 use super::summary::{Stages, Summary};
 use crate::input::Records;
@@ -67,7 +68,7 @@ impl Job<'_> {
         records: Records,
         mut sink: impl FnMut(Vec<Scored>) -> Result<()>,
     ) -> Result<Summary> {
-        let records = Numbered::new(records, self.shard, 0);
+        let records = UniqueIds::new(records, self.shard, 0);
         let memory = self.settings.dedup.as_ref().map(Memory::new).transpose()?;
         let mut summary = Summary::default();
         let Self {
@@ -108,9 +109,16 @@ impl Job<'_> {
     /// Scores all rows into parts, or those that an earlier run of the same `plan` has not done or could not score.
     ///
     /// # Errors
-    /// [`Error::Output`] where the target holds another output, or, with `resume`, none of this plan; [`Error::Io`] where it
-    /// cannot be written; [`Error::TooManyFailures`]. What is done stays done.
+    /// [`Error::Output`] where the target holds another output, or, with `resume`, none of this plan; [`Error::Argument`]
+    /// for `resume` with standard input; [`Error::Io`] where it cannot be written; [`Error::TooManyFailures`]. What is done
+    /// stays done.
     pub fn score_to(&mut self, target: &Target, plan: Plan, resume: bool) -> Result<Summary> {
+        if resume && plan.input.is_none() {
+            return Err(Error::Argument(
+                "standard input cannot be read a second time, so that --resume cannot go on with it; give a file, or leave --resume out"
+                    .to_owned(),
+            ));
+        }
         let folder = target.folder();
         if let Target::File(file) = target
             && file.exists()
@@ -119,16 +127,16 @@ impl Job<'_> {
             return Ok(summary);
         }
         let begun = folder.join(Manifest::FILE).exists();
-        let mut store = if resume && begun {
-            Store::resume(&folder, &plan)?
+        let (mut store, records) = if resume && begun {
+            (Store::resume(&folder, &plan)?, (self.open)())
         } else {
-            let (layout, _) = peek((self.open)());
-            Store::create(&folder, plan, layout)?
+            let (layout, records) = peek((self.open)());
+            (Store::create(&folder, plan, layout)?, records)
         };
         let mut summary = Summary::default();
         self.retry(&mut store, &mut summary)?;
         if !store.manifest().complete {
-            self.go_on(&mut store, &mut summary)?;
+            self.go_on(&mut store, records, &mut summary)?;
         }
         if let Target::File(file) = target {
             let manifest = store.manifest();
@@ -168,12 +176,18 @@ impl Job<'_> {
         }))
     }
 
-    /// Scores what comes after the parts that are done.
-    fn go_on(&mut self, store: &mut Store, summary: &mut Summary) -> Result<()> {
+    /// Scores what comes after the parts that are done, in the input that `records` gives from its first row on.
+    fn go_on(&mut self, store: &mut Store, records: Records, summary: &mut Summary) -> Result<()> {
         let done = store.manifest().rows();
         let part_rows = store.manifest().plan.part_rows.max(1);
-        let memory = self.replay(store)?;
-        let records = Numbered::new((self.open)(), self.shard, done);
+        let (records, memory) = match &self.settings.dedup {
+            None => (UniqueIds::new(records, self.shard, done), None),
+            Some(dedup) => {
+                let mut records = UniqueIds::new(records, self.shard, 0);
+                let memory = replay(store, dedup, &mut records)?;
+                (records, Some(memory))
+            }
+        };
         let mut open: Option<OpenPart> = None;
         let Self {
             scorer,
@@ -216,84 +230,84 @@ impl Job<'_> {
         store.complete()
     }
 
-    /// What the rows that are done leave for finding copies among those to come. All their texts are read again, none is
-    /// scored again: which rows are originals depends on every row before them.
-    fn replay(&self, store: &Store) -> Result<Option<Memory>> {
-        let Some(dedup) = &self.settings.dedup else {
-            return Ok(None);
-        };
-        let mut memory = Memory::new(dedup)?;
-        let mut records = Numbered::new((self.open)(), self.shard, 0);
-        let mut left = store.manifest().rows();
-        for (number, part) in store.manifest().parts.iter().enumerate() {
-            left -= part.rows;
-            let is_near = left <= dedup.rows as u64;
-            let mut written = match is_near {
-                true => store.read(number)?.into_iter(),
-                false => Vec::new().into_iter(),
-            };
-            let rows = usize::try_from(part.rows).unwrap_or(usize::MAX);
-            for chunk in (Chunks {
-                records: records.by_ref().take(rows),
-            }) {
-                let written = is_near.then_some(&mut written as &mut dyn Iterator<Item = Row>);
-                memory.replay(&chunk, dedup.copies, written);
-            }
-        }
-        Ok(Some(memory))
-    }
-
     /// Scores again the rows of finished parts that failed: what failed then may be there now.
     ///
     /// Not where copies are looked for: what a row is a copy of depends on which rows before it were read. There they stay
-    /// failed, and count as such.
+    /// failed, and count as such. A row with the id of one that was read before it stays failed too.
     fn retry(&mut self, store: &mut Store, summary: &mut Summary) -> Result<()> {
         if self.settings.dedup.is_some() {
             let parts = store.manifest().parts.iter();
             summary.failed += parts.map(|part| part.failed).sum::<u64>();
             return Ok(());
         }
-        let mut first = 0;
-        for number in 0..store.manifest().parts.len() {
-            let part = store.manifest().parts[number].clone();
-            if part.failed > 0 {
-                let mut rows = store.read(number)?;
-                let failed: Vec<usize> = (0..rows.len())
-                    .filter(|&i| rows[i].result.is_err())
-                    .collect();
-                let mut wanted = failed.clone().into_iter().peekable();
-                let records = Numbered::new((self.open)(), self.shard, first)
-                    .take(rows.len())
-                    .enumerate()
-                    .filter_map(move |(i, record)| wanted.next_if_eq(&i).map(|_| record));
-                let mut places = failed.into_iter();
-                let mut mended = false;
-                let observer = &mut *self.observer;
-                pipeline::run(
-                    records,
-                    self.scorer,
-                    &self.settings,
-                    None,
-                    self.stages,
-                    |scored| {
-                        // The rows of this chunk first: zip takes from its left side one more than from its right.
-                        for (scored, place) in scored.into_iter().zip(&mut places) {
-                            summary.add(&scored);
-                            observer(&scored);
-                            mended |= scored.row.result.is_ok();
-                            rows[place] = scored.row;
-                        }
-                        Ok(())
-                    },
-                )?;
-                if mended {
-                    store.replace(number, rows)?;
-                }
+        let parts = store.manifest().parts.clone();
+        let Some(first) = parts.iter().position(|part| part.failed > 0) else {
+            return Ok(());
+        };
+        let start = parts[..first].iter().map(|part| part.rows).sum();
+        let mut records = UniqueIds::new((self.open)(), self.shard, start);
+        for (number, part) in parts.iter().enumerate().skip(first) {
+            let records = records.by_ref().take(part.rows as usize);
+            if part.failed == 0 {
+                records.for_each(drop);
+                continue;
             }
-            first += part.rows;
+            let mut rows = store.read(number)?;
+            let failed: Vec<usize> = (0..rows.len())
+                .filter(|&i| rows[i].result.is_err())
+                .collect();
+            let mut wanted = failed.clone().into_iter().peekable();
+            let records = records
+                .enumerate()
+                .filter_map(move |(i, record)| wanted.next_if_eq(&i).map(|_| record));
+            let mut places = failed.into_iter();
+            let mut mended = false;
+            let observer = &mut *self.observer;
+            pipeline::run(
+                records,
+                self.scorer,
+                &self.settings,
+                None,
+                self.stages,
+                |scored| {
+                    // The rows of this chunk first: zip takes from its left side one more than from its right.
+                    for (scored, place) in scored.into_iter().zip(&mut places) {
+                        summary.add(&scored);
+                        observer(&scored);
+                        mended |= scored.row.result.is_ok();
+                        rows[place] = scored.row;
+                    }
+                    Ok(())
+                },
+            )?;
+            if mended {
+                store.replace(number, rows)?;
+            }
         }
         Ok(())
     }
+}
+
+/// What the rows that are done leave for finding copies among those to come; `records` go on after them. All their texts
+/// are read again, none is scored again: which rows are originals depends on every row before them.
+fn replay(store: &Store, dedup: &Dedup, records: &mut UniqueIds) -> Result<Memory> {
+    let mut memory = Memory::new(dedup)?;
+    let mut left = store.manifest().rows();
+    for (number, part) in store.manifest().parts.iter().enumerate() {
+        left -= part.rows;
+        let is_near = left <= dedup.rows as u64;
+        let mut written = match is_near {
+            true => store.read(number)?.into_iter(),
+            false => Vec::new().into_iter(),
+        };
+        for chunk in (Chunks {
+            records: records.take(part.rows as usize),
+        }) {
+            let written = is_near.then_some(&mut written as &mut dyn Iterator<Item = Row>);
+            memory.replay(&chunk, dedup.copies, written);
+        }
+    }
+    Ok(memory)
 }
 
 /// Where the manifest of an output of one file lies.

@@ -20,8 +20,8 @@ const VERSION: u32 = 1;
 /// Everything that the rows of an output depend on. A stopped run goes on only under an equal plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The input files.
-    pub input: Input,
+    /// The input files; `None` for standard input, which cannot be gone on with.
+    pub input: Option<Input>,
     /// How they are read, as JSON.
     pub reading: Value,
     /// The model.

@@ -5,6 +5,7 @@
 //! with a manifest, from which a stopped run goes on. [`merge`] joins parts and shards into one file.
 
 mod copies;
+mod ids;
 mod job;
 mod manifest;
 mod merge;
@@ -14,6 +15,7 @@ mod store;
 mod summary;
 
 pub use copies::{Copies, Dedup, Memory};
+pub use ids::UniqueIds;
 pub use job::{Job, Target, peek};
 pub use manifest::{Input, Manifest, Part, Plan};
 pub use merge::{Merged, merge};

@@ -42,6 +42,8 @@ pub struct Article {
     pub lang: Option<Lang>,
     /// Its name: that of the id column, else `file:row`; of a text file its own name.
     pub id: String,
+    /// Whether it is that of the id column.
+    pub has_id: bool,
     /// The input columns.
     pub fields: Fields,
     /// The file it came from; [`STDIN`] for standard input.
@@ -182,6 +184,7 @@ fn article(fields: Fields, path: &Path, row: usize, options: &Options) -> Record
         text,
         headline,
         lang,
+        has_id: id.is_some(),
         id: id.unwrap_or_else(|| format!("{}:{row}", path.display())),
         fields,
         path: path.to_owned(),

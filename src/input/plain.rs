@@ -61,6 +61,7 @@ impl Rows for Plain {
                 headline: 0,
                 lang: None,
                 id,
+                has_id: false,
                 fields,
                 path: self.path.clone(),
                 row: 1,
