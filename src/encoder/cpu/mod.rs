@@ -65,7 +65,7 @@ impl CpuBert {
         })
     }
 
-    /// The instructions that the core found: `avx512-vnni`, `avx-vnni`, `avx2` or `portable`.
+    /// The instructions that the core found: `avx512-vnni`, `avx-vnni`, `avx2`, `neon-dotprod` or `portable`.
     pub fn instructions(&self) -> &'static str {
         self.level.name()
     }

@@ -11,6 +11,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 pub(super) use portable::Portable;
@@ -299,6 +301,8 @@ pub(super) enum Level {
     Evex(avx2::Avx2<{ avx2::EVEX }>),
     #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
 }
 
 impl Level {
@@ -313,6 +317,8 @@ impl Level {
             levels.extend(avx2::Avx2::detect().map(Self::Evex));
             levels.extend(avx512::Avx512::detect().map(Self::Avx512));
         }
+        #[cfg(target_arch = "aarch64")]
+        levels.extend(neon::Neon::detect().map(Self::Neon));
         levels
     }
 
@@ -332,6 +338,8 @@ impl Level {
             Self::Evex(_) => "avx-vnni as avx512vl",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "neon-dotprod",
         }
     }
 
@@ -347,6 +355,8 @@ impl Level {
             Self::Evex(simd) => simd.run(task),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(simd) => simd.run(task),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => simd.run(task),
         }
     }
 }
