@@ -321,9 +321,9 @@ unsafe fn tile<P: Product, const R: usize, const L: usize>(
             }
             rows = rows.add(4);
         }
-        for r in 0..R {
-            for c in 0..L {
-                _mm512_storeu_si512(out.add(r * out_stride + 16 * c).cast(), sums[r][c]);
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, &sum) in sums.iter().enumerate() {
+                _mm512_storeu_si512(out.add(r * out_stride + 16 * c).cast(), sum);
             }
         }
     }
