@@ -5,6 +5,7 @@
 //! together, so the output is the same whatever the timing.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
 
 use rayon::prelude::*;
@@ -77,8 +78,7 @@ pub fn run(
         });
         scope.spawn(move || {
             for chunk in read {
-                let prepared =
-                    Stages::time(&stages.text, || prepare(chunk, scorer, originals.as_mut()));
+                let prepared = prepare(chunk, scorer, originals.as_mut(), &stages.text);
                 if prepared_to.send(prepared).is_err() {
                     break;
                 }
@@ -136,13 +136,16 @@ enum PreparedText {
 }
 
 /// The text work on a chunk, row beside row.
+///
+/// Rows wait for the encoder's windows, with which they share the threads: their times are taken one by one.
 fn prepare(
     chunk: Vec<(u64, Record)>,
     scorer: &Scorer,
     originals: Option<&mut Originals>,
+    time: &AtomicU64,
 ) -> Vec<Prepared> {
     let copies = match originals {
-        Some(originals) => originals.find(&chunk),
+        Some(originals) => Stages::time(time, || originals.find(&chunk)),
         None => HashMap::new(),
     };
     chunk
@@ -150,9 +153,11 @@ fn prepare(
         .map(|(number, record)| {
             let text = match (copies.get(&number), &record) {
                 (Some(&original), _) => PreparedText::CopyOf(original),
-                (None, Ok(article)) => PreparedText::Windows(scorer.prepare(&Text {
-                    text: &article.text,
-                    lang: article.lang,
+                (None, Ok(article)) => PreparedText::Windows(Stages::time(time, || {
+                    scorer.prepare(&Text {
+                        text: &article.text,
+                        lang: article.lang,
+                    })
                 })),
                 (None, Err(_)) => PreparedText::Windows(Err(Error::EmptyArticle)),
             };

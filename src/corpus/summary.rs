@@ -52,7 +52,7 @@ impl Summary {
     }
 }
 
-/// Time that the stages of a run were at work, in nanoseconds; they run side by side.
+/// Time that the stages of a run were at work, in nanoseconds; they run side by side. That of text is the sum over threads.
 #[derive(Debug, Default)]
 pub struct Stages {
     pub(super) read: AtomicU64,
