@@ -56,7 +56,7 @@ struct Scratch<N: Numbers> {
     attention: Attention<N::Attention>,
     context: Encoded<N::Linear>,
     inner: Encoded<N::Linear>,
-    /// Sums on their way through a linear layer, and queries, keys and values on theirs.
+    /// Sums on their way through a linear layer.
     sums: Sums<N::Linear>,
 }
 

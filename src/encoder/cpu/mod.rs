@@ -1,11 +1,11 @@
 //! The CPU core: BERT, RoBERTa and XLM-R window by window, in int8 or f32, on the best instructions of the processor.
 //!
 //! Windows are never padded and never meet: each is one task of rayon's pool with memory of its own, so its states do
-//! not depend on the windows beside it or on the number of threads. Within a window the layers run over blocks of rows
-//! that stay in the cache; attention goes head by head.
+//! not depend on the windows beside it or on the number of threads. Within a window attention goes by groups of heads, and
+//! the rest of a layer by blocks of rows and slices of inner states, so that what is at work stays in the cache.
 //!
 //! In int8, matrices are as stored, a scale for each row; the rows they meet are quantised to bytes, each by its own
-//! largest magnitude; attention multiplies i16; the rest is f32.
+//! largest magnitude, inner states slice by slice; attention multiplies i16; the rest is f32.
 
 mod attention;
 mod kernels;
