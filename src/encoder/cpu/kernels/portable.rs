@@ -1,6 +1,6 @@
 //! The reference, in plain Rust for every processor.
 
-use super::{LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, WIDE, WIDE_ROWS};
+use super::{COLUMNS, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, WIDE, WIDE_ROWS};
 use std::array::from_fn;
 
 /// No instructions in particular.
@@ -162,13 +162,16 @@ fn fold(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// Adds one row's products to `out`, which has 16 · `L` sums.
+/// Adds one row's products to `out`, which has 16 · `L` sums; line by line, whose sums can stay in registers.
 #[inline(always)]
 fn tile<P: Product, const L: usize>(row: &[P::Input], panel: &[[Line; L]], out: &mut [P::Sum]) {
-    for (word, lines) in row.chunks_exact(P::INPUTS).zip(panel) {
-        let columns = lines.iter().flat_map(|line| &line.0);
-        for (sum, &column) in out.iter_mut().zip(columns) {
-            *sum = P::add(*sum, word, column);
+    for (line, out) in out.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
+        let mut sums = *out;
+        for (word, lines) in row.chunks_exact(P::INPUTS).zip(panel) {
+            for (sum, &column) in sums.iter_mut().zip(&lines[line].0) {
+                *sum = P::add(*sum, word, column);
+            }
         }
+        *out = sums;
     }
 }
