@@ -1,4 +1,4 @@
-//! Tiles of matrix products, for the best instructions that the processor has.
+//! Tiles of matrix products and vectors for all that stands between them, for the best instructions that the processor has.
 //!
 //! A product of two matrices is cut into tiles of a few rows × [`WIDE`] or [`TALL`] columns whose sums stay in registers.
 //! All products work on words of 32 bits: one f32, two i16, or four bytes. A word of a row meets the words of all
@@ -15,7 +15,7 @@ mod avx512;
 mod neon;
 mod portable;
 
-pub(super) use portable::Portable;
+use portable::Portable;
 
 /// Columns of a line.
 pub(super) const COLUMNS: usize = 16;
