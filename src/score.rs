@@ -4,7 +4,6 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::calibration::{Calibration, sigmoid};
-use crate::encoder::Compute;
 use crate::head::Head;
 use crate::model::Model;
 use crate::text::Lang;
@@ -79,7 +78,7 @@ impl Scorer {
     /// None that a sound build gives.
     #[cfg(feature = "embedded")]
     pub fn embedded() -> Result<Self> {
-        Self::new(Model::embedded(&Compute::default())?, Options::default())
+        Self::new(Model::embedded(&Default::default())?, Options::default())
     }
 
     /// The model that scores.
