@@ -115,30 +115,12 @@ pub fn comparison(out: &mut impl Write, comparison: &Comparison) -> io::Result<(
 type Rows = Vec<Vec<String>>;
 
 fn tables(report: &Report) -> Vec<Rows> {
-    let mut quality = vec![row([
-        "",
-        "rows",
-        "accuracy",
-        "macro-F1",
-        "AUC",
-        "ECE",
-        "by chance",
-        "Brier",
-    ])];
+    let mut quality = vec![headings("")];
     quality.push(figures("all", &report.overall));
     quality.extend(report.languages.iter().map(|(name, f)| figures(name, f)));
     let mut tables = vec![quality];
     if !report.kinds.is_empty() {
-        let mut kinds = vec![row([
-            "kind",
-            "rows",
-            "accuracy",
-            "macro-F1",
-            "AUC",
-            "ECE",
-            "by chance",
-            "Brier",
-        ])];
+        let mut kinds = vec![headings("kind")];
         kinds.extend(report.kinds.iter().map(|(name, f)| figures(name, f)));
         tables.push(kinds);
     }
@@ -188,6 +170,20 @@ fn tables(report: &Report) -> Vec<Rows> {
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
+}
+
+/// Names of what [`figures`] gives.
+fn headings(first: &str) -> Vec<String> {
+    row([
+        first,
+        "rows",
+        "accuracy",
+        "macro-F1",
+        "AUC",
+        "ECE",
+        "by chance",
+        "Brier",
+    ])
 }
 
 fn figures(name: &str, f: &Figures) -> Vec<String> {

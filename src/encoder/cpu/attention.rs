@@ -24,9 +24,6 @@ pub(super) trait Format: Product {
 
     /// Words from the numbers of one token and, where a word has two, of the next.
     fn words<S: Simd>(simd: S, first: S::Vector, second: S::Vector, out: &mut [Line; 2]);
-
-    /// Sums as numbers.
-    fn load<S: Simd>(simd: S, sums: &[Self::Sum; LANES]) -> S::Vector;
 }
 
 /// As many bits as i32 sums leave: 13 for queries and keys of 32 numbers, 13 for softmax weights, 10 for values.
@@ -44,11 +41,6 @@ impl Format for Shorts {
     #[inline(always)]
     fn words<S: Simd>(simd: S, first: S::Vector, second: S::Vector, out: &mut [Line; 2]) {
         simd.store_pairs(first, second, out);
-    }
-
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, sums: &[i32; LANES]) -> S::Vector {
-        simd.load_i32(sums)
     }
 }
 
@@ -69,11 +61,6 @@ impl Format for Floats {
         for (line, numbers) in out.iter_mut().zip(numbers.as_chunks().0) {
             line.0 = numbers.map(f32::to_bits);
         }
-    }
-
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, sums: &[f32; LANES]) -> S::Vector {
-        simd.load(sums)
     }
 }
 

@@ -17,9 +17,6 @@ pub(super) trait Format: Product {
         scale: S::Vector,
         out: &mut [Self::Input; LANES],
     );
-
-    /// Sums as numbers.
-    fn load<S: Simd>(simd: S, sums: &[Self::Sum; LANES]) -> S::Vector;
 }
 
 /// Each row by its own scale, symmetrically.
@@ -30,11 +27,6 @@ impl Format for Bytes {
     fn encode<S: Simd>(simd: S, numbers: S::Vector, scale: S::Vector, out: &mut [u8; LANES]) {
         simd.store_u8(simd.mul_add(numbers, scale, simd.splat(128.0)), out);
     }
-
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, sums: &[i32; LANES]) -> S::Vector {
-        simd.load_i32(sums)
-    }
 }
 
 impl Format for Floats {
@@ -43,11 +35,6 @@ impl Format for Floats {
     #[inline(always)]
     fn encode<S: Simd>(simd: S, numbers: S::Vector, _: S::Vector, out: &mut [f32; LANES]) {
         simd.store(numbers, out);
-    }
-
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, sums: &[f32; LANES]) -> S::Vector {
-        simd.load(sums)
     }
 }
 

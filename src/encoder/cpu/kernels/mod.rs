@@ -53,6 +53,9 @@ pub(super) trait Product: Copy + Send + Sync + 'static {
     /// The first word of these numbers.
     fn word(numbers: &[Self::Input]) -> u32;
 
+    /// Sums as numbers.
+    fn load<S: Simd>(simd: S, sums: &[Self::Sum; LANES]) -> S::Vector;
+
     /// Adds the products of the numbers of a row's word with those of a column's.
     fn add(sum: Self::Sum, row: &[Self::Input], column: u32) -> Self::Sum;
 }
@@ -88,6 +91,11 @@ impl Product for Bytes {
     }
 
     #[inline(always)]
+    fn load<S: Simd>(simd: S, sums: &[i32; LANES]) -> S::Vector {
+        simd.load_i32(sums)
+    }
+
+    #[inline(always)]
     fn add(sum: i32, row: &[u8], column: u32) -> i32 {
         let column = column.to_ne_bytes();
         let products = row.iter().zip(column);
@@ -106,6 +114,11 @@ impl Product for Shorts {
     #[inline(always)]
     fn word(numbers: &[i16]) -> u32 {
         pair(numbers[0], numbers[1])
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, sums: &[i32; LANES]) -> S::Vector {
+        simd.load_i32(sums)
     }
 
     #[inline(always)]
@@ -128,6 +141,11 @@ impl Product for Floats {
     #[inline(always)]
     fn word(numbers: &[f32]) -> u32 {
         numbers[0].to_bits()
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, sums: &[f32; LANES]) -> S::Vector {
+        simd.load(sums)
     }
 
     #[inline(always)]
