@@ -49,27 +49,48 @@ impl Charsmap {
         })
     }
 
-    /// Hands the characters of the normalised `text` to `push`.
-    pub(super) fn normalise(&self, mut text: &str, mut push: impl FnMut(char)) {
-        while let Some(c) = text.chars().next() {
-            let (head, tail) = text.split_at(c.len_utf8());
-            let single = stands_alone(c) && tail.chars().next().is_none_or(stands_alone);
-            let next = (!single).then(|| text.graphemes(true).next()).flatten();
-            let cluster = next.unwrap_or(head);
+    /// Hands the normalised `text` to `push`, piece by piece.
+    pub(super) fn normalise(&self, mut text: &str, mut push: impl FnMut(&str)) {
+        while !text.is_empty() {
+            let (plain, rest) = text.split_at(self.plain(text));
+            if !plain.is_empty() {
+                push(plain);
+            }
+            let mut chars = rest.chars();
+            let single =
+                chars.next().is_none_or(stands_alone) && chars.next().is_none_or(stands_alone);
+            let cluster = match single {
+                true => rest.split_at(rest.ceil_char_boundary(1)).0,
+                false => rest.graphemes(true).next().unwrap_or(rest),
+            };
             let short = cluster.len() < LONG_CLUSTER;
             match short.then(|| self.rule(cluster)).flatten() {
-                Some(new) => new.chars().for_each(&mut push),
+                Some(new) => push(new),
                 None => {
                     for (at, c) in cluster.char_indices() {
-                        match self.rule(&cluster[at..at + c.len_utf8()]) {
-                            Some(new) => new.chars().for_each(&mut push),
-                            None => push(c),
-                        }
+                        let c = &cluster[at..at + c.len_utf8()];
+                        push(self.rule(c).unwrap_or(c));
                     }
                 }
             }
-            text = &text[cluster.len()..];
+            text = &rest[cluster.len()..];
         }
+    }
+
+    /// Bytes at the start of `text` that stay as they are: clusters of one character each without a rule.
+    fn plain(&self, text: &str) -> usize {
+        let mut start = 0;
+        for (at, c) in text.char_indices() {
+            // What does not stand alone may be of one cluster with the character before it.
+            if !stands_alone(c) {
+                return start;
+            }
+            if self.alone.contain(c) {
+                return at;
+            }
+            start = at;
+        }
+        text.len()
     }
 
     /// What `chunk` is replaced by: the whole of it, even where the key is only its beginning.
@@ -162,7 +183,7 @@ mod tests {
     fn normalised(text: &str) -> String {
         let mut out = String::new();
         let charsmap = Charsmap::new(&STORED.charsmap).unwrap();
-        charsmap.normalise(text, |c| out.push(c));
+        charsmap.normalise(text, |piece| out.push_str(piece));
         out
     }
 

@@ -87,6 +87,7 @@ impl Unigram {
         let idle = || self.words.lock().unwrap_or_else(PoisonError::into_inner);
         let words = idle().pop();
         let mut run = Run::new(self, words.unwrap_or_default());
+        run.ids.reserve(text.len() / 4);
         let mut done = 0;
         while let Some((at, special)) = self.next_special(text, done) {
             let before = &text[done..at];
@@ -160,25 +161,31 @@ impl<'a> Run<'a> {
 
     /// Appends the ids of a text without special tokens.
     fn segment(&mut self, text: &str) {
-        self.model.charsmap.normalise(text, |c| self.push(c));
+        self.model
+            .charsmap
+            .normalise(text, |piece| self.push(piece));
         self.flush();
         self.after_space = false;
     }
 
-    /// Takes a normalised character: spaces in a row are one, and a word starts at every `▁`.
-    fn push(&mut self, c: char) {
-        let space = c == ' ';
-        if space && self.after_space {
-            return;
+    /// Takes a piece of normalised text: spaces in a row are one, and a word starts at every `▁`.
+    fn push(&mut self, text: &str) {
+        for part in text.split_inclusive([' ', META]) {
+            let letters = part.trim_end_matches([' ', META]);
+            if !letters.is_empty() {
+                if self.word.is_empty() {
+                    self.word.push(META);
+                }
+                self.word.push_str(letters);
+                self.after_space = false;
+            }
+            let space = part.ends_with(' ');
+            if letters.len() < part.len() && !(space && self.after_space) {
+                self.flush();
+                self.word.push(META);
+                self.after_space = space;
+            }
         }
-        self.after_space = space;
-        let c = if space { META } else { c };
-        if c == META {
-            self.flush();
-        } else if self.word.is_empty() {
-            self.word.push(META);
-        }
-        self.word.push(c);
     }
 
     /// Appends the ids of the word and empties it.
