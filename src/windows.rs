@@ -86,12 +86,15 @@ impl From<Span> for [usize; 3] {
 pub fn pack(sentences: &[Vec<u32>], size: usize, frame: Frame) -> Vec<Window> {
     let room = size.max(3) - 2;
     let mut windows = Vec::new();
-    let mut open = Window::open(frame);
+    let mut left: usize = sentences.iter().map(Vec::len).sum();
+    let mut open = Window::open(frame, left.min(room));
     for (sentence, ids) in sentences.iter().enumerate() {
         for piece in ids.chunks(room) {
             if open.tokens() + piece.len() > room {
-                windows.push(std::mem::replace(&mut open, Window::open(frame)).close(frame));
+                let next = Window::open(frame, left.min(room));
+                windows.push(std::mem::replace(&mut open, next).close(frame));
             }
+            left -= piece.len();
             let start = open.ids.len();
             open.ids.extend_from_slice(piece);
             open.spans.push(Span {
@@ -108,9 +111,12 @@ pub fn pack(sentences: &[Vec<u32>], size: usize, frame: Frame) -> Vec<Window> {
 }
 
 impl Window {
-    fn open(frame: Frame) -> Self {
+    /// With room for so many tokens of text.
+    fn open(frame: Frame, tokens: usize) -> Self {
+        let mut ids = Vec::with_capacity(tokens + 2);
+        ids.push(frame.start);
         Self {
-            ids: vec![frame.start],
+            ids,
             spans: Vec::new(),
         }
     }

@@ -110,7 +110,7 @@ impl<R: Iterator<Item = (u64, Record)>> Iterator for Chunks<R> {
     type Item = Vec<(u64, Record)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut chunk = Vec::new();
+        let mut chunk = Vec::with_capacity(CHUNK_ROWS);
         let mut bytes = 0;
         while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
             let Some((number, record)) = self.records.next() else {
