@@ -16,6 +16,10 @@ use detente::encoder::Compute;
 use detente::windows::Windowed;
 use detente::{Model, Options, input};
 
+/// That of the program, for the encoder alone.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows whose encoder time is measured alone.
 const SAMPLE: u64 = 20_000;
 /// Of the kernel's accounting, a second; the same on all Linux systems that Rust runs on.
