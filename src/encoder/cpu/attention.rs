@@ -1,7 +1,8 @@
 //! Attention of one window over itself, head by head, in blocks of a few queries: no matrix of all scores is made.
 
+use super::kernels::weights::{self, FRACTION};
 use super::kernels::{
-    COLUMNS, Floats, LANES, Line, Product, Rows, Shorts, Simd, TALL, TALL_ROWS, WIDE, WIDE_ROWS,
+    COLUMNS, Floats, LANES, Line, Product, Rows, Shorts, Simd, TALL, TALL_ROWS, WIDE,
 };
 use super::linear::{Encoded, Format as LinearFormat, Outputs};
 use super::math::exp2;
@@ -13,11 +14,25 @@ pub(super) trait Format: Product {
     /// The largest sum, where sums are integers and inputs have to be scaled so that they stay below it.
     const ROOM: Option<f32>;
 
-    /// Bits of the largest softmax weight.
-    const BITS: f32;
+    /// The largest softmax weight.
+    const LARGEST: f32;
 
     /// Less than any score.
     const LOWEST: Self::Sum;
+
+    /// The largest of a row of scores.
+    fn top<S: Simd>(simd: S, scores: &[Self::Sum]) -> Self::Sum;
+
+    /// Softmax weights of the first `tokens` of a row of scores, and their sum; those of the others are 0. Integer scores
+    /// have [`FRACTION`] + `shift` bits behind the point.
+    fn weights<S: Simd>(
+        simd: S,
+        scores: &[Self::Sum],
+        tokens: usize,
+        top: Self::Sum,
+        shift: i32,
+        out: &mut [Self::Input],
+    ) -> f32;
 
     /// Inputs from numbers of at most `ROOM`'s root.
     fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [Self::Input; LANES]);
@@ -26,12 +41,29 @@ pub(super) trait Format: Product {
     fn words<S: Simd>(simd: S, first: S::Vector, second: S::Vector, out: &mut [Line; 2]);
 }
 
-/// As many bits as i32 sums leave: 13 for queries and keys of 32 numbers, 13 for softmax weights, 10 for values.
+/// As many bits as i32 sums leave: 12 or 13 for queries of 32 numbers and 13 for keys, 13 for softmax weights, 10 for values.
 impl Format for Shorts {
     // A little below i32::MAX, for what rounding adds.
     const ROOM: Option<f32> = Some(2.1e9);
-    const BITS: f32 = 13.0;
+    const LARGEST: f32 = weights::LARGEST as f32;
     const LOWEST: i32 = i32::MIN;
+
+    #[inline(always)]
+    fn top<S: Simd>(simd: S, scores: &[i32]) -> i32 {
+        simd.top_i32(scores)
+    }
+
+    #[inline(always)]
+    fn weights<S: Simd>(
+        simd: S,
+        scores: &[i32],
+        tokens: usize,
+        top: i32,
+        shift: i32,
+        out: &mut [i16],
+    ) -> f32 {
+        simd.weights(scores, tokens, top, shift, out) as f32
+    }
 
     #[inline(always)]
     fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [i16; LANES]) {
@@ -46,8 +78,36 @@ impl Format for Shorts {
 
 impl Format for Floats {
     const ROOM: Option<f32> = None;
-    const BITS: f32 = 0.0;
+    const LARGEST: f32 = 1.0;
     const LOWEST: f32 = f32::MIN;
+
+    #[inline(always)]
+    fn top<S: Simd>(simd: S, scores: &[f32]) -> f32 {
+        let mut tops = simd.splat(f32::MIN);
+        for scores in scores.as_chunks().0 {
+            tops = simd.max(simd.load(scores), tops);
+        }
+        simd.top(tops)
+    }
+
+    #[inline(always)]
+    fn weights<S: Simd>(
+        simd: S,
+        scores: &[f32],
+        _: usize,
+        top: f32,
+        _: i32,
+        out: &mut [f32],
+    ) -> f32 {
+        let top = simd.splat(top);
+        let mut sums = simd.splat(0.0);
+        for (scores, out) in scores.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+            let weights = exp2(simd, simd.sub(simd.load(scores), top));
+            sums = simd.add(sums, weights);
+            simd.store(weights, out);
+        }
+        simd.sum(sums)
+    }
 
     #[inline(always)]
     fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [f32; LANES]) {
@@ -199,7 +259,7 @@ impl<F: Format> Attention<F> {
             while token < self.tokens {
                 let count = TALL_ROWS.min(self.tokens - token);
                 self.score(simd, head, token..token + count, scale.query);
-                let factors = self.softmax(simd, count, scale.score);
+                let factors = self.softmax(simd, count, scale.shift);
                 let column = first + head * self.width;
                 self.mix(simd, &factors[..count], out, token, column);
                 token += count;
@@ -207,24 +267,32 @@ impl<F: Format> Attention<F> {
         }
     }
 
-    /// What queries, keys and scores of a head are multiplied by.
+    /// What queries and keys of a head are multiplied by, so that the point of their scores is between two bits.
     fn scale(&self, head: usize) -> Scale {
         let Some(room) = F::ROOM else {
             return Scale {
                 query: 1.0,
                 key: 1.0,
-                score: 1.0,
+                shift: 0,
             };
         };
         let limit = (room / self.width as f32).sqrt().floor().min(MOST);
-        let scale = |top: f32| if top > 0.0 { limit / top } else { 0.0 };
-        let (query, key) = (scale(self.top(0, head)), scale(self.top(1, head)));
-        let product = query * key;
+        let (query, key) = (self.top(0, head), self.top(1, head));
+        if query == 0.0 || key == 0.0 {
+            return Scale {
+                query: 0.0,
+                key: 0.0,
+                shift: 1,
+            };
+        }
+        let (query, key) = (limit / query, limit / key);
+        // More would be lost where scores become weights.
+        let bits = (query * key).log2().floor();
+        let bits = bits.clamp(-99.0, (FRACTION + 31) as f32);
         Scale {
-            query,
+            query: bits.exp2() / key,
             key,
-            // Scores of 0 stay 0, but the one after the last token has to stay below them.
-            score: if product > 0.0 { 1.0 / product } else { 1.0 },
+            shift: bits as i32 - FRACTION,
         }
     }
 
@@ -253,7 +321,7 @@ impl<F: Format> Attention<F> {
         let words = self.padded() / F::INPUTS;
         let values = self.part(0, 2, head);
         let limit = F::ROOM.map(|room| {
-            let limit = room / F::BITS.exp2() / self.tokens as f32;
+            let limit = room / F::LARGEST / self.tokens as f32;
             limit.floor().min(MOST)
         });
         let panels = self.values.chunks_exact_mut(words);
@@ -298,52 +366,30 @@ impl<F: Format> Attention<F> {
                 &mut self.queries[row * stride..][..stride],
             );
         }
-        let start = [F::Sum::default(); WIDE];
-        for (panel, lines) in self.keys.chunks_exact(words).enumerate() {
-            let mut row = 0;
-            while row < block.len() {
-                let count = WIDE_ROWS.min(block.len() - row);
-                let rows = Rows {
-                    numbers: &self.queries[row * stride..],
-                    stride,
-                    count,
-                };
-                let out = &mut self.scores[row * padded + panel * WIDE..];
-                simd.wide::<F>(rows, lines, Some(&start), out, padded);
-                row += count;
-            }
-        }
+        let rows = Rows {
+            numbers: &self.queries[..],
+            stride,
+            count: block.len(),
+        };
+        simd.panels::<F>(rows, &self.keys, words, &mut self.scores, padded);
     }
 
-    /// Softmax weights of `count` rows of scores, of up to [`Format::BITS`] bits where they are integers; returns what the
-    /// values that they mix are to be multiplied by.
+    /// Softmax weights of `count` rows of scores; returns what the values that they mix are to be multiplied by.
     #[inline(always)]
-    fn softmax<S: Simd>(&mut self, simd: S, count: usize, scale: f32) -> [f32; TALL_ROWS] {
+    fn softmax<S: Simd>(&mut self, simd: S, count: usize, shift: i32) -> [f32; TALL_ROWS] {
         let padded = self.padded();
         // First all rows' largest scores, then all weights: short loops of different rows can go side by side.
-        let mut shifts = [0.0; TALL_ROWS];
+        let mut tops = [F::LOWEST; TALL_ROWS];
         let rows = self.scores.chunks_exact_mut(padded).take(count);
-        for (scores, shift) in rows.zip(&mut shifts) {
+        for (scores, top) in rows.zip(&mut tops) {
             scores[self.tokens..].fill(F::LOWEST);
-            let mut tops = F::load(simd, &scores.as_chunks().0[0]);
-            for scores in &scores.as_chunks().0[1..] {
-                tops = simd.max(F::load(simd, scores), tops);
-            }
-            *shift = F::BITS - simd.top(tops) * scale;
+            *top = F::top(simd, scores);
         }
-        let scale = simd.splat(scale);
         let mut factors = [0.0; TALL_ROWS];
         let rows = self.scores.chunks_exact(padded);
         let rows = rows.zip(self.weights.chunks_exact_mut(padded)).take(count);
-        for ((scores, weights), (shift, factor)) in rows.zip(shifts.iter().zip(&mut factors)) {
-            let shift = simd.splat(*shift);
-            let mut sums = simd.splat(0.0);
-            for (scores, weights) in scores.as_chunks().0.iter().zip(weights.as_chunks_mut().0) {
-                let weight = exp2(simd, simd.mul_add(F::load(simd, scores), scale, shift));
-                sums = simd.add(sums, weight);
-                F::inputs(simd, weight, weights);
-            }
-            *factor = 1.0 / simd.sum(sums);
+        for ((scores, weights), (top, factor)) in rows.zip(tops.into_iter().zip(&mut factors)) {
+            *factor = 1.0 / F::weights(simd, scores, self.tokens, top, shift, weights);
         }
         factors
     }
@@ -387,9 +433,9 @@ fn encode<F: Format, S: Simd>(simd: S, numbers: &[f32], scale: f32, out: &mut [F
     }
 }
 
-/// What queries, keys and their scores are multiplied by.
+/// What queries and keys are multiplied by; their scores then have [`FRACTION`] + `shift` bits behind the point.
 struct Scale {
     query: f32,
     key: f32,
-    score: f32,
+    shift: i32,
 }

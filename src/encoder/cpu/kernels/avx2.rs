@@ -1,5 +1,6 @@
 //! AVX2 with FMA, and AVX-VNNI where it is there.
 
+use super::weights::{self, FRACTION, LARGEST, POLYNOMIAL};
 use super::{Kind, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_ROWS};
 use std::arch::x86_64::*;
 use std::hint::black_box;
@@ -57,6 +58,31 @@ impl<const DOT: u8> Avx2<DOT> {
     }
 }
 
+/// Softmax weights of scores, as the reference in [`weights`] has them.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn weigh(scores: [__m256i; 2], top: __m256i, shift: __m128i) -> __m256i {
+    const WHOLE: i32 = FRACTION;
+    let short = |number: u16| _mm256_set1_epi16(number.cast_signed());
+    let first = _mm256_srl_epi32(_mm256_sub_epi32(top, scores[0]), shift);
+    let second = _mm256_srl_epi32(_mm256_sub_epi32(top, scores[1]), shift);
+    // There are variable shifts for words only.
+    let largest = _mm256_set1_epi32(i32::from(LARGEST));
+    let whole = _mm256_packs_epi32(
+        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<WHOLE>(first)),
+        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<WHOLE>(second)),
+    );
+    let distance = _mm256_packus_epi32(first, second);
+    let fraction = _mm256_slli_epi16::<{ 16 - FRACTION }>(distance);
+    let mut power = short(POLYNOMIAL[2]);
+    for c in [POLYNOMIAL[1], POLYNOMIAL[0], i16::MAX.cast_unsigned()] {
+        power = _mm256_sub_epi16(short(c), _mm256_mulhi_epu16(fraction, power));
+    }
+    let weights = _mm256_mulhrs_epi16(power, whole);
+    // Packing goes by halves of 128 bits.
+    _mm256_permute4x64_epi64::<0b11_01_10_00>(weights)
+}
+
 #[target_feature(enable = "avx2,fma")]
 fn run<const DOT: u8>(simd: Avx2<DOT>, task: impl Task) {
     task.run(simd);
@@ -75,6 +101,15 @@ macro_rules! quarters {
             ]
         }
     };
+}
+
+impl<const DOT: u8> Avx2<DOT> {
+    #[inline(always)]
+    fn integers(self, numbers: &[i32; LANES]) -> [__m256i; 4] {
+        let quarters = numbers.as_chunks::<8>().0;
+        let at = [0, 1, 2, 3].map(|i| quarters[i].as_ptr().cast());
+        quarters!(_mm256_loadu_si256, at)
+    }
 }
 
 impl<const DOT: u8> Simd for Avx2<DOT> {
@@ -111,6 +146,71 @@ impl<const DOT: u8> Simd for Avx2<DOT> {
     }
 
     #[inline(always)]
+    fn top_i32(self, scores: &[i32]) -> i32 {
+        // SAFETY: `self` says that the features are there.
+        let mut tops = unsafe { [_mm256_set1_epi32(i32::MIN); 4] };
+        for scores in scores.as_chunks().0 {
+            tops = quarters!(_mm256_max_epi32, tops, self.integers(scores));
+        }
+        let mut lanes = [[i32::MIN; 8]; 4];
+        for (lanes, tops) in lanes.iter_mut().zip(tops) {
+            // SAFETY: as above; the array has the length of the instruction's.
+            unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), tops) }
+        }
+        lanes
+            .as_flattened()
+            .iter()
+            .copied()
+            .fold(i32::MIN, i32::max)
+    }
+
+    #[inline(always)]
+    fn weights(self, scores: &[i32], count: usize, top: i32, shift: i32, out: &mut [i16]) -> i32 {
+        assert!(scores.len() == out.len() && count <= out.len());
+        if !(1..32).contains(&shift) {
+            return weights::weights(scores, count, top, shift, out);
+        }
+        // SAFETY: `self` says that the features are there.
+        let (top, shift, mut sums) = unsafe {
+            (
+                _mm256_set1_epi32(top),
+                _mm_cvtsi32_si128(shift),
+                _mm256_setzero_si256(),
+            )
+        };
+        let chunks = scores
+            .as_chunks()
+            .0
+            .iter()
+            .zip(out.as_chunks_mut::<LANES>().0);
+        for (chunk, (scores, out)) in chunks.enumerate() {
+            let scores = self.integers(scores);
+            let halves = out.as_chunks_mut::<16>().0.iter_mut();
+            for (out, scores) in halves.zip(scores.as_chunks::<2>().0) {
+                // SAFETY: as above; the array has the length of the instruction's.
+                unsafe {
+                    let weights = weigh(*scores, top, shift);
+                    _mm256_storeu_si256(out.as_mut_ptr().cast(), weights);
+                }
+            }
+            let within = count.saturating_sub(chunk * LANES).min(LANES);
+            out[within..].fill(0);
+            for out in out.as_chunks::<16>().0 {
+                // SAFETY: as above.
+                unsafe {
+                    let weights = _mm256_loadu_si256(out.as_ptr().cast());
+                    let pairs = _mm256_madd_epi16(weights, _mm256_set1_epi16(1));
+                    sums = _mm256_add_epi32(sums, pairs);
+                }
+            }
+        }
+        let mut lanes = [0; 8];
+        // SAFETY: as above.
+        unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sums) }
+        lanes.iter().sum()
+    }
+
+    #[inline(always)]
     fn prefetch(self, lines: &[[Line; 4]]) {
         for line in lines.as_flattened() {
             // SAFETY: a prefetch reads nothing that the program sees, and SSE is part of x86-64.
@@ -141,10 +241,7 @@ impl<const DOT: u8> Simd for Avx2<DOT> {
 
     #[inline(always)]
     fn load_i32(self, numbers: &[i32; LANES]) -> Self::Vector {
-        let quarters = numbers.as_chunks::<8>().0;
-        let at = [0, 1, 2, 3].map(|i| quarters[i].as_ptr().cast());
-        let numbers = quarters!(_mm256_loadu_si256, at);
-        quarters!(_mm256_cvtepi32_ps, numbers)
+        quarters!(_mm256_cvtepi32_ps, self.integers(numbers))
     }
 
     #[inline(always)]

@@ -1,5 +1,6 @@
 //! AVX-512 with VNNI.
 
+use super::weights::{self, FRACTION, LARGEST, POLYNOMIAL};
 use super::{
     COLUMNS, Kind, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_ROWS,
 };
@@ -42,6 +43,15 @@ macro_rules! halves {
     };
 }
 
+impl Avx512 {
+    #[inline(always)]
+    fn integers(self, numbers: &[i32; LANES]) -> [__m512i; 2] {
+        let at: *const __m512i = numbers.as_ptr().cast();
+        // SAFETY: `self` says that the features are there; the array has two halves.
+        unsafe { [_mm512_loadu_si512(at), _mm512_loadu_si512(at.add(1))] }
+    }
+}
+
 impl Simd for Avx512 {
     type Vector = [__m512; 2];
 
@@ -71,6 +81,44 @@ impl Simd for Avx512 {
                 rows.stride * size_of::<P::Input>(),
                 panel,
                 start.map_or(ptr::null(), |start| start.as_ptr().cast()),
+                out.as_mut_ptr().cast(),
+                out_stride,
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn panels<P: Product>(
+        self,
+        rows: Rows<P::Input>,
+        panels: &[[Line; 4]],
+        words: usize,
+        out: &mut [P::Sum],
+        out_stride: usize,
+    ) {
+        assert!(rows.count <= TALL_ROWS && rows.hold(words, P::INPUTS));
+        assert!(out.len() >= (rows.count - 1) * out_stride + panels.len() / words * WIDE);
+        let tiles = match rows.count {
+            1 => tiles::<P, 1, 0>,
+            2 => tiles::<P, 2, 0>,
+            3 => tiles::<P, 3, 0>,
+            4 => tiles::<P, 4, 0>,
+            5 => tiles::<P, 5, 0>,
+            6 => tiles::<P, 6, 0>,
+            7 => tiles::<P, 6, 1>,
+            8 => tiles::<P, 6, 2>,
+            9 => tiles::<P, 6, 3>,
+            10 => tiles::<P, 6, 4>,
+            11 => tiles::<P, 6, 5>,
+            _ => tiles::<P, 6, 6>,
+        };
+        // SAFETY: as for `wide`.
+        unsafe {
+            tiles(
+                rows.numbers.as_ptr().cast(),
+                rows.stride * size_of::<P::Input>(),
+                panels,
+                words,
                 out.as_mut_ptr().cast(),
                 out_stride,
             );
@@ -117,18 +165,84 @@ impl Simd for Avx512 {
     fn columns<P: Product>(self, rows: Rows<P::Input>, lines: &mut [[Line; 4]], line: usize) {
         assert!(rows.count == COLUMNS && rows.hold(lines.len(), P::INPUTS));
         let stride = rows.stride * size_of::<P::Input>();
-        for (word, lines) in lines.iter_mut().enumerate() {
-            // SAFETY: `self` says that the features are there; the assertion, that every row has the word. A line is a
-            // vector, aligned by its type.
-            unsafe {
-                let rows = rows.numbers.as_ptr().cast::<i32>().add(word);
-                let offsets =
-                    _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-                let offsets = _mm512_mullo_epi32(offsets, _mm512_set1_epi32(stride as i32));
-                let words = _mm512_i32gather_epi32::<1>(offsets, rows);
-                _mm512_store_si512(lines[line].0.as_mut_ptr().cast(), words);
+        let numbers: *const u8 = rows.numbers.as_ptr().cast();
+        let (blocks, rest) = lines.as_chunks_mut();
+        for (block, lines) in blocks.iter_mut().enumerate() {
+            // SAFETY: `self` says that the features are there; the assertion, that every row has these words.
+            unsafe { transpose(numbers.add(block * 4 * COLUMNS), stride, lines, line) }
+        }
+        let first = blocks.len() * COLUMNS;
+        for (word, lines) in rest.iter_mut().enumerate() {
+            for (row, column) in lines[line].0.iter_mut().enumerate() {
+                let word = (first + word) * P::INPUTS;
+                *column = P::word(&rows.numbers[row * rows.stride + word..]);
             }
         }
+    }
+
+    #[inline(always)]
+    fn top_i32(self, scores: &[i32]) -> i32 {
+        // SAFETY: `self` says that the features are there.
+        let mut tops = unsafe { [_mm512_set1_epi32(i32::MIN); 2] };
+        for scores in scores.as_chunks().0 {
+            tops = halves!(_mm512_max_epi32, tops, self.integers(scores));
+        }
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_max_epi32(_mm512_max_epi32(tops[0], tops[1])) }
+    }
+
+    #[inline(always)]
+    fn weights(self, scores: &[i32], count: usize, top: i32, shift: i32, out: &mut [i16]) -> i32 {
+        assert!(scores.len() == out.len() && count <= out.len());
+        if !(1..32).contains(&shift) {
+            return weights::weights(scores, count, top, shift, out);
+        }
+        // SAFETY: `self` says that the features are there.
+        let (top, shift, mut sums) = unsafe {
+            (
+                _mm512_set1_epi32(top),
+                _mm512_set1_epi32(shift),
+                _mm512_setzero_si512(),
+            )
+        };
+        let (scores, out) = (
+            scores.as_chunks::<LANES>().0,
+            out.as_chunks_mut::<LANES>().0,
+        );
+        let full = count / LANES / 2;
+        let (pairs, rest) = scores.split_at(2 * full);
+        let (pairs_out, rest_out) = out.split_at_mut(2 * full);
+        // Two at a time, so that instructions need not wait for one another.
+        let pairs = pairs
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .zip(pairs_out.as_chunks_mut::<2>().0);
+        for ([first, second], out) in pairs {
+            let scores = [self.integers(first), self.integers(second)];
+            // SAFETY: as above; `out` has a place for every lane.
+            unsafe {
+                let weights = weigh(scores, top, shift);
+                for (weights, out) in weights.into_iter().zip(out) {
+                    sums = _mm512_dpwssd_epi32(sums, weights, _mm512_set1_epi16(1));
+                    _mm512_storeu_si512(out.as_mut_ptr().cast(), weights);
+                }
+            }
+        }
+        let mut left = count - 2 * full * LANES;
+        for (scores, out) in rest.iter().zip(rest_out) {
+            let here = left.min(LANES);
+            left -= here;
+            // SAFETY: as above.
+            unsafe {
+                let [weights] = weigh([self.integers(scores)], top, shift);
+                let weights = _mm512_maskz_mov_epi16(((1u64 << here) - 1) as u32, weights);
+                sums = _mm512_dpwssd_epi32(sums, weights, _mm512_set1_epi16(1));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), weights);
+            }
+        }
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_add_epi32(sums) }
     }
 
     #[inline(always)]
@@ -164,10 +278,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn load_i32(self, numbers: &[i32; LANES]) -> Self::Vector {
-        let at: *const __m512i = numbers.as_ptr().cast();
-        // SAFETY: as above.
-        let numbers = unsafe { [_mm512_loadu_si512(at), _mm512_loadu_si512(at.add(1))] };
-        halves!(_mm512_cvtepi32_ps, numbers)
+        halves!(_mm512_cvtepi32_ps, self.integers(numbers))
     }
 
     #[inline(always)]
@@ -187,9 +298,7 @@ impl Simd for Avx512 {
         let v = halves!(_mm512_cvtps_epi32, v);
         // SAFETY: as above.
         unsafe {
-            // Packing goes by parts of 128 bits.
-            let order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-            let shorts = _mm512_permutexvar_epi64(order, _mm512_packs_epi32(v[0], v[1]));
+            let shorts = in_order(_mm512_packs_epi32(v[0], v[1]));
             _mm512_storeu_si512(out.as_mut_ptr().cast(), shorts);
         }
     }
@@ -248,6 +357,21 @@ impl Simd for Avx512 {
         halves!(_mm512_abs_ps, v)
     }
 
+    const FINDS: bool = true;
+
+    #[inline(always)]
+    fn find(self, table: &[f32; LANES], at: Self::Vector) -> Self::Vector {
+        let table = self.load(table);
+        // SAFETY: `self` says that the features are there.
+        unsafe {
+            let [first, second] = at;
+            [
+                _mm512_permutex2var_ps(table[0], _mm512_castps_si512(first), table[1]),
+                _mm512_permutex2var_ps(table[0], _mm512_castps_si512(second), table[1]),
+            ]
+        }
+    }
+
     #[inline(always)]
     fn fraction(self, x: Self::Vector) -> Self::Vector {
         halves!(fraction, x)
@@ -271,21 +395,170 @@ impl Simd for Avx512 {
     }
 }
 
+/// What was packed, by parts of 128 bits, from two vectors.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn in_order(packed: __m512i) -> __m512i {
+    _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed)
+}
+
+/// Softmax weights of scores, as the reference in [`weights`] has them.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn weigh<const N: usize>(scores: [[__m512i; 2]; N], top: __m512i, shift: __m512i) -> [__m512i; N] {
+    let short = |number: u16| _mm512_set1_epi16(number.cast_signed());
+    let mut fraction = [_mm512_setzero_si512(); N];
+    let mut whole = fraction;
+    for n in 0..N {
+        let first = _mm512_srlv_epi32(_mm512_sub_epi32(top, scores[n][0]), shift);
+        let second = _mm512_srlv_epi32(_mm512_sub_epi32(top, scores[n][1]), shift);
+        let distance = in_order(_mm512_packus_epi32(first, second));
+        fraction[n] = _mm512_slli_epi16::<{ 16 - FRACTION as u32 }>(distance);
+        let steps = _mm512_srli_epi16::<{ FRACTION as u32 }>(distance);
+        whole[n] = _mm512_srlv_epi16(_mm512_set1_epi16(LARGEST), steps);
+    }
+    let mut power = [short(POLYNOMIAL[2]); N];
+    for c in [POLYNOMIAL[1], POLYNOMIAL[0], i16::MAX.cast_unsigned()] {
+        for n in 0..N {
+            power[n] = _mm512_sub_epi16(short(c), _mm512_mulhi_epu16(fraction[n], power[n]));
+        }
+    }
+    for n in 0..N {
+        power[n] = _mm512_mulhrs_epi16(power[n], whole[n]);
+    }
+    power
+}
+
+/// 16 words of 16 rows, the words side by side, to 16 lines, the rows side by side.
+///
+/// # Safety
+/// `rows` points to the first word of the first of 16 rows of 16 words, `stride` bytes apart.
+#[target_feature(enable = "avx512f")]
+#[inline]
+unsafe fn transpose(rows: *const u8, stride: usize, lines: &mut [[Line; 4]; COLUMNS], line: usize) {
+    let mut a = [_mm512_setzero_si512(); COLUMNS];
+    for (row, a) in a.iter_mut().enumerate() {
+        // SAFETY: the caller's contract.
+        *a = unsafe { _mm512_loadu_si512(rows.add(row * stride).cast()) };
+    }
+    let mut b = a;
+    for i in (0..COLUMNS).step_by(2) {
+        b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
+        b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
+    }
+    for i in (0..COLUMNS).step_by(4) {
+        a[i] = _mm512_unpacklo_epi64(b[i], b[i + 2]);
+        a[i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 2]);
+        a[i + 2] = _mm512_unpacklo_epi64(b[i + 1], b[i + 3]);
+        a[i + 3] = _mm512_unpackhi_epi64(b[i + 1], b[i + 3]);
+    }
+    // Now each part of 128 bits of `a[4 i + j]` has word j of its four for rows 4 i to 4 i + 3.
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+    for j in 0..4 {
+        let low = [
+            _mm512_shuffle_i32x4::<EVEN>(a[j], a[j + 4]),
+            _mm512_shuffle_i32x4::<EVEN>(a[j + 8], a[j + 12]),
+        ];
+        let high = [
+            _mm512_shuffle_i32x4::<ODD>(a[j], a[j + 4]),
+            _mm512_shuffle_i32x4::<ODD>(a[j + 8], a[j + 12]),
+        ];
+        b[j] = _mm512_shuffle_i32x4::<EVEN>(low[0], low[1]);
+        b[j + 4] = _mm512_shuffle_i32x4::<EVEN>(high[0], high[1]);
+        b[j + 8] = _mm512_shuffle_i32x4::<ODD>(low[0], low[1]);
+        b[j + 12] = _mm512_shuffle_i32x4::<ODD>(high[0], high[1]);
+    }
+    for (lines, words) in lines.iter_mut().zip(b) {
+        // SAFETY: a line is a vector, aligned by its type.
+        unsafe { _mm512_store_si512(lines[line].0.as_mut_ptr().cast(), words) }
+    }
+}
+
 #[target_feature(enable = "avx512dq")]
 #[inline]
 fn fraction(x: __m512) -> __m512 {
     _mm512_reduce_ps::<{ _MM_FROUND_TO_NEG_INF }>(x)
 }
 
-/// A tile of `R` rows × 16 · `L` columns: 6 × 64 or 12 × 32 fill 24 of the 32 registers with sums.
+/// How many bytes rows are apart. The compiler cannot see through some: it would step from row to row with additions, which
+/// compete with the products for the same ports.
+#[derive(Clone, Copy)]
+struct Steps {
+    one: usize,
+    three: usize,
+    five: usize,
+    six: usize,
+}
+
+impl Steps {
+    #[inline(always)]
+    fn new(one: usize) -> Self {
+        Self {
+            one,
+            three: black_box(3 * one),
+            five: black_box(5 * one),
+            six: black_box(6 * one),
+        }
+    }
+}
+
+/// `A` rows and the `B` after them times all panels of `words` lines: a panel stays in the first-level cache for both.
 ///
 /// # Safety
-/// `rows` points to `R` rows, `stride` bytes apart, of at least `panel.len()` words; `start` to 16 · `L` sums or nowhere;
-/// `out` to `R` rows of as many, `out_stride` sums apart.
+/// `rows` points to these rows, `stride` bytes apart, of at least `words` words; `out` to as many rows, `out_stride` sums
+/// apart, of 64 for each panel.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
+unsafe fn tiles<P: Product, const A: usize, const B: usize>(
+    rows: *const u8,
+    stride: usize,
+    panels: &[[Line; 4]],
+    words: usize,
+    out: *mut i32,
+    out_stride: usize,
+) {
+    let steps = Steps::new(stride);
+    let start = [0; WIDE];
+    for (panel, lines) in panels.chunks_exact(words).enumerate() {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let out = out.add(panel * WIDE);
+            sums::<P, A, 4>(rows, steps, lines, start.as_ptr(), out, out_stride);
+            if B > 0 {
+                let (rows, out) = (rows.add(A * stride), out.add(A * out_stride));
+                sums::<P, B, 4>(rows, steps, lines, start.as_ptr(), out, out_stride);
+            }
+        }
+    }
+}
+
+/// A tile of `R` rows × 16 · `L` columns.
+///
+/// # Safety
+/// As [`sums`], with rows `stride` bytes apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
 unsafe fn tile<P: Product, const R: usize, const L: usize>(
     rows: *const u8,
     stride: usize,
+    panel: &[[Line; L]],
+    start: *const i32,
+    out: *mut i32,
+    out_stride: usize,
+) {
+    // SAFETY: the caller's contract.
+    unsafe { sums::<P, R, L>(rows, Steps::new(stride), panel, start, out, out_stride) }
+}
+
+/// The sums of a tile: 6 × 64 or 12 × 32 fill 24 of the 32 registers.
+///
+/// # Safety
+/// `rows` points to `R` rows, `steps.one` bytes apart, of at least `panel.len()` words; `start` to 16 · `L` sums or nowhere;
+/// `out` to `R` rows of as many, `out_stride` sums apart.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
+#[inline]
+unsafe fn sums<P: Product, const R: usize, const L: usize>(
+    rows: *const u8,
+    steps: Steps,
     panel: &[[Line; L]],
     start: *const i32,
     out: *mut i32,
@@ -300,20 +573,19 @@ unsafe fn tile<P: Product, const R: usize, const L: usize>(
             };
             from_fn(|c| _mm512_loadu_si512(row.add(16 * c).cast()))
         });
-        // Offsets that the compiler cannot see through: it would step from row to row with additions, which compete
-        // with the products for the same ports.
-        let (third, fifth, sixth) = (
-            black_box(3 * stride),
-            black_box(5 * stride),
-            black_box(6 * stride),
-        );
+        let Steps {
+            one,
+            three,
+            five,
+            six,
+        } = steps;
         let mut rows = rows;
         for lines in panel {
             let columns: [__m512i; L] =
                 from_fn(|c| _mm512_load_si512(lines.as_ptr().add(c).cast()));
             for r in 0..R {
-                let row = rows.add(if r < 6 { 0 } else { sixth });
-                let row = row.add([0, stride, 2 * stride, third, 4 * stride, fifth][r % 6]);
+                let row = rows.add(if r < 6 { 0 } else { six });
+                let row = row.add([0, one, 2 * one, three, 4 * one, five][r % 6]);
                 let word = _mm512_set1_epi32(row.cast::<i32>().read_unaligned());
                 for c in 0..L {
                     sums[r][c] = add::<P>(sums[r][c], word, columns[c]);

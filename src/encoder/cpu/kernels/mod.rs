@@ -14,6 +14,7 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+pub(super) mod weights;
 
 use portable::Portable;
 
@@ -199,6 +200,34 @@ pub(super) trait Simd: Copy + Send + Sync {
         out_stride: usize,
     );
 
+    /// `out[r][c] = Σ rows[r] · panels[c]` for up to [`TALL_ROWS`] rows of [`Shorts`] or [`Floats`] and all columns of several
+    /// panels of `words` lines each.
+    ///
+    /// # Panics
+    /// As [`Simd::wide`].
+    #[inline(always)]
+    fn panels<P: Product>(
+        self,
+        rows: Rows<P::Input>,
+        panels: &[[Line; 4]],
+        words: usize,
+        out: &mut [P::Sum],
+        out_stride: usize,
+    ) {
+        let start = [P::Sum::default(); WIDE];
+        for (panel, lines) in panels.chunks_exact(words).enumerate() {
+            for first in (0..rows.count).step_by(WIDE_ROWS) {
+                let rows = Rows {
+                    numbers: &rows.numbers[first * rows.stride..],
+                    stride: rows.stride,
+                    count: WIDE_ROWS.min(rows.count - first),
+                };
+                let out = &mut out[first * out_stride + panel * WIDE..];
+                self.wide::<P>(rows, lines, Some(&start), out, out_stride);
+            }
+        }
+    }
+
     /// The same for up to [`TALL_ROWS`] rows and [`TALL`] columns of [`Shorts`] or [`Floats`], from 0.
     ///
     /// # Panics
@@ -221,6 +250,21 @@ pub(super) trait Simd: Copy + Send + Sync {
                 *column = P::word(&rows.numbers[row * rows.stride + word * P::INPUTS..]);
             }
         }
+    }
+
+    /// The largest of some scores, whole vectors of them.
+    #[inline(always)]
+    fn top_i32(self, scores: &[i32]) -> i32 {
+        scores.iter().copied().fold(i32::MIN, i32::max)
+    }
+
+    /// Softmax weights of integer scores, whole vectors of them, as [`weights`] says.
+    ///
+    /// # Panics
+    /// Where there are not as many weights as scores, or fewer than `count`.
+    #[inline(always)]
+    fn weights(self, scores: &[i32], count: usize, top: i32, shift: i32, out: &mut [i16]) -> i32 {
+        weights::weights(scores, count, top, shift, out)
     }
 
     /// Says that these lines are wanted soon.
@@ -259,6 +303,23 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 
     fn abs(self, v: Self::Vector) -> Self::Vector;
+
+    /// x, or the limit with the sign of x where x is beyond it.
+    #[inline(always)]
+    fn clamp(self, x: Self::Vector, limit: f32) -> Self::Vector {
+        self.min(self.max(x, self.splat(-limit)), self.splat(limit))
+    }
+
+    /// Whether [`Simd::find`] is one instruction.
+    const FINDS: bool = false;
+
+    /// Numbers of a table, by the lowest five bits of the lanes of `at`.
+    #[inline(always)]
+    fn find(self, table: &[f32; LANES], at: Self::Vector) -> Self::Vector {
+        let mut places = [0.0; LANES];
+        self.store(at, &mut places);
+        self.load(&places.map(|place| table[place.to_bits() as usize % LANES]))
+    }
 
     /// x − ⌊x⌋
     fn fraction(self, x: Self::Vector) -> Self::Vector;

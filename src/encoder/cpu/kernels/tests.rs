@@ -171,6 +171,8 @@ impl Task for Operations<'_> {
             simd.fraction(y),
             scaled,
             simd.load_i32(&integers),
+            simd.clamp(x, 500.0),
+            simd.find(&a, simd.add(y, simd.splat(0.1))),
             simd.load_some(&a[..5], 1.5),
         ] {
             let mut out = [0.0; LANES];
@@ -185,12 +187,13 @@ impl Task for Operations<'_> {
         let shorts: Vec<i16> = a.iter().chain(&b).map(|x| *x as i16).collect();
         let rows = Rows {
             numbers: &shorts[..],
-            stride: 3,
+            stride: 1,
             count: COLUMNS,
         };
-        let mut columns = [[Line::ZERO; 4]];
+        let mut columns = [[Line::ZERO; 4]; 19];
         simd.columns::<Shorts>(rows, &mut columns, 2);
-        results.lines.extend(columns[0].map(|line| line.0));
+        let columns = columns.iter().flatten();
+        results.lines.extend(columns.map(|line| line.0));
         results.folds = [simd.sum(x), simd.top(y)];
     }
 }
@@ -210,6 +213,49 @@ proptest! {
         for level in Level::available() {
             prop_assert_eq!(&vectors.at(level), &expected, "{}", level.name());
         }
+    }
+}
+
+struct Weigh<'a> {
+    scores: &'a [i32],
+    count: usize,
+    shift: i32,
+    top: &'a mut i32,
+    sum: &'a mut i32,
+    out: &'a mut [i16],
+}
+
+impl Task for Weigh<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        *self.top = simd.top_i32(self.scores);
+        *self.sum = simd.weights(self.scores, self.count, *self.top, self.shift, self.out);
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_level_has_the_portable_weights(
+        vectors in 1usize..5, spare in 0..2 * LANES, spread in 1u32..=32, shift in -2..34, seed: u64,
+    ) {
+        let mut next = numbers(seed);
+        let len = vectors * LANES;
+        let count = len.saturating_sub(spare);
+        let mut scores: Vec<i32> = (0..len).map(|_| next().cast_signed() >> (32 - spread)).collect();
+        scores[count..].fill(i32::MIN);
+        let results = Level::available().into_iter().map(|level| {
+            let (mut top, mut sum, mut out) = (0, 0, vec![7; len]);
+            level.run(Weigh { scores: &scores, count, shift, top: &mut top, sum: &mut sum, out: &mut out });
+            (level, (top, sum, out))
+        });
+        let results: Vec<_> = results.collect();
+        for (level, result) in &results {
+            prop_assert_eq!(result, &results[0].1, "{}", level.name());
+        }
+        let (top, sum, out) = &results[0].1;
+        prop_assert_eq!(scores.iter().max(), Some(top));
+        prop_assert_eq!(out.iter().map(|&w| i32::from(w)).sum::<i32>(), *sum);
+        prop_assert!(out[count..].iter().all(|&w| w == 0));
     }
 }
 
