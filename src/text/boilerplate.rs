@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::lines::ends_complete;
 use super::phrases::{
-    AGENCY_LINE, BRACKETED, CREDIT, HEADING, LABEL, PICTURE_WORD, PROMPT, READ_ALSO,
+    AGENCY_LINE, BEGINNING, BRACKETED, CREDIT, HEADING, LABEL, PICTURE_WORD, PROMPT, READ_ALSO,
 };
 
 /// No credit, prompt or headline in a list is longer, in characters.
@@ -60,6 +60,8 @@ struct Unit<'a> {
     ends_line: bool,
     /// In lower case, from the first letter or digit; empty where the sentence is too long to be boilerplate.
     key: String,
+    /// Whether the key begins as boilerplate may.
+    begins: bool,
     is_boilerplate: bool,
 }
 
@@ -78,6 +80,7 @@ impl<'a> Unit<'a> {
             begins_line: before.is_empty() || before.ends_with('\n'),
             ends_line: after.is_empty() || after.starts_with('\n'),
             range,
+            begins: BEGINNING.is_match(&key),
             key,
             is_boilerplate: false,
         };
@@ -94,7 +97,7 @@ impl<'a> Unit<'a> {
     }
 
     fn is_heading(&self) -> bool {
-        self.is_whole_line() && HEADING.is_match(&self.key)
+        self.begins && self.is_whole_line() && HEADING.is_match(&self.key)
     }
 
     /// A short line that does not end as sentences do; questions and cries may be headlines.
@@ -111,12 +114,13 @@ impl<'a> Unit<'a> {
         if self.key.is_empty() {
             return false;
         }
-        PROMPT.is_match(&self.key)
-            || self.is_credit()
-            || self.is_whole_line()
-                && (LABEL.is_match(&self.key)
-                    || HEADING.is_match(&self.key)
-                    || READ_ALSO.is_match(&self.key))
+        self.is_credit()
+            || self.begins
+                && (PROMPT.is_match(&self.key)
+                    || self.is_whole_line()
+                        && (LABEL.is_match(&self.key)
+                            || HEADING.is_match(&self.key)
+                            || READ_ALSO.is_match(&self.key)))
     }
 
     fn is_credit(&self) -> bool {
@@ -124,9 +128,8 @@ impl<'a> Unit<'a> {
         if self.range.start == 0 || !is_short(self.sentence(), LONGEST_CREDIT) {
             return false;
         }
-        let named = CREDIT
-            .find(&self.key)
-            .is_some_and(|head| is_name(&self.key[head.end()..]));
+        let named = self.begins.then(|| CREDIT.find(&self.key)).flatten();
+        let named = named.is_some_and(|head| is_name(&self.key[head.end()..]));
         named || self.ends_line && is_name(&self.key) && AGENCY_LINE.is_match(&self.key)
     }
 

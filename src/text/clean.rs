@@ -243,10 +243,20 @@ fn word_end(text: &str, at: usize, before: char) -> usize {
         let before = std::mem::replace(&mut before, c);
         match c.is_ascii() {
             true => !(c.is_ascii_alphanumeric() && before.is_ascii_alphanumeric()),
-            false => !c.is_alphabetic(),
+            false => !is_letter(c),
         }
     };
     text[at..].find(ends).map_or(text.len(), |len| at + len)
+}
+
+/// [`char::is_alphabetic`], at once for the letters of most news.
+fn is_letter(c: char) -> bool {
+    matches!(c,
+        '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{24f}' // Latin
+        | '\u{400}'..='\u{481}' | '\u{48a}'..='\u{52f}' // Cyrillic
+        | '\u{620}'..='\u{64a}' // Arabic
+        | '\u{4e00}'..='\u{9fff}') // Han
+        || c.is_alphabetic()
 }
 
 fn is_line_end(c: char) -> bool {
@@ -265,6 +275,13 @@ mod tests {
 
     fn text(original: &str) -> String {
         clean(original).text
+    }
+
+    #[test]
+    fn letters_are_those_of_the_standard_library() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(is_letter(c), c.is_alphabetic(), "{c:?}");
+        }
     }
 
     #[test]

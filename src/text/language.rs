@@ -33,11 +33,9 @@ impl Lang {
     }
 
     fn find(code: &str) -> Option<Self> {
-        let code = code.to_ascii_lowercase();
         let of = |table: &'static [(&str, &str)]| {
-            table
-                .iter()
-                .find(|(two, three)| code == *two || code == *three)
+            let is = |known: &str| known.eq_ignore_ascii_case(code);
+            table.iter().find(|(two, three)| is(two) || is(three))
         };
         of(&LANGUAGES)
             .or_else(|| of(&ALIASES))

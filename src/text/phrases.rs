@@ -112,6 +112,12 @@ pub(super) static AGENCY_LINE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// How a credit or any of the phrases below begins. Most sentences begin with none of them, and one look says so.
+pub(super) static BEGINNING: LazyLock<Regex> = LazyLock::new(|| {
+    let all = [PICTURE, HEADINGS, POINTERS, PROMPTS, LABELS].concat();
+    any_of("^", &all, "")
+});
+
 /// A line that announces other articles; what follows it may be a list of them.
 pub(super) static HEADING: LazyLock<Regex> =
     LazyLock::new(|| any_of("^", HEADINGS, r"[\s:：…>»→.\]】）)]*$"));
