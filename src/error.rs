@@ -71,7 +71,7 @@ pub enum Error {
     /// Nothing is left to score: the text is empty, or only markup and boilerplate.
     #[error("the article is empty: no sentence is left once markup is removed")]
     EmptyArticle,
-    /// The computation itself failed (out of memory, no such device).
+    /// The computation itself failed (out of memory).
     #[error("inference: {0}")]
     Inference(#[from] candle_core::Error),
     /// More rows failed than were allowed to.

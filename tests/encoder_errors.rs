@@ -139,6 +139,25 @@ fn an_activation_that_the_core_lacks_runs_on_candle() {
     assert!(CpuBert::new(&config, &weights, Precision::F32).is_err());
 }
 
+/// Neither on the core nor, where that lacks the activation, on candle's CPU device, which is slow in them.
+#[test]
+fn halves_are_for_gpus() {
+    let weights = Weights::open(&[fixture("tiny-bert")]).unwrap();
+    for activation in [candle_nn::Activation::Gelu, candle_nn::Activation::Silu] {
+        let mut config = config();
+        config.hidden_act = activation;
+        for (precision, name) in [(Precision::F16, "f16"), (Precision::Bf16, "bf16")] {
+            let compute = Compute {
+                precision: Some(precision),
+                ..Compute::default()
+            };
+            let error = open(&config, &weights, &compute).err().expect("an error");
+            assert!(matches!(error, Error::Argument(_)));
+            says(&error, &[&format!("precision {name}:"), "device cpu"]);
+        }
+    }
+}
+
 /// Opens bytes as a file of weights and builds what they let us build; any result is right but a panic.
 fn survives(bytes: &[u8], name: &str) {
     let folder = tempfile::tempdir().unwrap();

@@ -177,6 +177,29 @@ fn halves_are_close() {
     }
 }
 
+fn in_halves(model: &str, precision: Precision) -> Bert {
+    let weights = Weights::open(&[fixture(model)]).unwrap();
+    let config = BertConfig::open(&fixture(model), &weights).unwrap();
+    Bert::with_precision(&config, &weights, &Device::Cpu, precision).unwrap()
+}
+
+/// What a GPU computes in, on candle's CPU device; the tiny models' attention is sharper than a trained one's.
+#[test]
+fn computing_in_halves_is_close() {
+    for model in MODELS {
+        for (precision, most) in [(Precision::F16, 2e-2), (Precision::Bf16, 2e-1)] {
+            let reference = Reference::open(model);
+            let states = reference.encode(&in_halves(model, precision));
+            assert_eq!(states.dtype(), DType::F32);
+            let (max, mean) = differences(&states, &reference.tensors["states"]);
+            assert!(
+                max <= most && mean <= most / 10.0 && max > 0.0,
+                "{model} {precision}: {max}, mean {mean}"
+            );
+        }
+    }
+}
+
 /// The stored form of a detente model: int8 layers in one file, the embedding table in few bits in another.
 #[test]
 fn int8_with_a_table_beside_it_is_close() {
@@ -361,7 +384,9 @@ fn a_window_does_not_depend_on_its_batch() {
             .iter()
             .map(|&i| reference.windows[i].as_slice())
             .collect();
-        for encoder in backends.all() {
+        let halves = [Precision::F16, Precision::Bf16].map(|p| in_halves(model, p));
+        let halves = halves.iter().map(|encoder| encoder as &dyn Encoder);
+        for encoder in backends.all().into_iter().chain(halves) {
             let alone: Vec<Vec<f32>> = (reference.windows.iter())
                 .map(|window| bits(encoder.encode(&[window]).unwrap()))
                 .collect();

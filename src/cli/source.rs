@@ -20,7 +20,8 @@ pub struct Source {
     /// Where the model runs: cpu, cuda, cuda:1, metal
     #[arg(long, default_value = "cpu")]
     device: Device,
-    /// The numbers it multiplies: int8 or f32 [default: int8 on the CPU where the model is stored so, else f32]
+    /// The numbers it multiplies: int8 or f32 on the CPU, f16, bf16 or f32 on a GPU [default: int8 on the CPU where the
+    /// model is stored so, f16 on cuda, else f32]
     #[arg(long)]
     precision: Option<Precision>,
     /// Processor threads [default: one for each core]
@@ -34,7 +35,7 @@ impl Source {
         let device = self.device.to_string();
         let kind = device.split(':').next().unwrap_or_default();
         match self.precision {
-            Some(precision) => format!("{kind} {precision:?}").to_lowercase(),
+            Some(precision) => format!("{kind} {precision}"),
             None => kind.to_owned(),
         }
     }

@@ -20,20 +20,23 @@ impl Device {
     /// Opens the device.
     ///
     /// # Errors
-    /// [`Error::Argument`] where this build lacks the cargo feature that the device needs, [`Error::Inference`] where
-    /// there is no such device.
+    /// [`Error::Argument`] where this build lacks the cargo feature that the device needs, or the machine the device.
     pub fn open(&self) -> Result<candle_core::Device> {
         let needs = |feature: &str| {
             Err(Error::Argument(format!(
                 "device {self}: this build has no support for it; build with `--features {feature}`, or use device cpu"
             )))
         };
+        let absent =
+            |reason: candle_core::Error| Error::Argument(format!("device {self}: {reason}"));
         match *self {
             Self::Cpu => Ok(candle_core::Device::Cpu),
             Self::Cuda(_) if !cfg!(feature = "cuda") => needs("cuda"),
             Self::Metal(_) if !cfg!(feature = "metal") => needs("metal"),
-            Self::Cuda(number) => Ok(candle_core::Device::new_cuda(number)?),
-            Self::Metal(number) => Ok(candle_core::Device::new_metal(number)?),
+            // One stream for all threads. Candle's default is a stream for each thread, with nothing between them: a pass
+            // could begin before the weights are there, and passes would share what cuBLAS works in.
+            Self::Cuda(number) => candle_core::Device::new_cuda_with_stream(number).map_err(absent),
+            Self::Metal(number) => candle_core::Device::new_metal(number).map_err(absent),
         }
     }
 }
@@ -77,6 +80,30 @@ pub enum Precision {
     Int8,
     /// f32 throughout.
     F32,
+    /// f16 with sums, softmax and layer norm in f32; on a GPU only. 11 significant bits, numbers up to 65504.
+    F16,
+    /// bf16 likewise; on a GPU only. 8 significant bits, the range of f32.
+    Bf16,
+}
+
+impl Precision {
+    /// The error for a device or model that does not have this precision.
+    pub(super) fn not_on(self, device: Device) -> Error {
+        Error::Argument(format!(
+            "precision {self}: not to be had for this model on device {device}; leave it out"
+        ))
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Int8 => "int8",
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        })
+    }
 }
 
 impl FromStr for Precision {
@@ -86,8 +113,10 @@ impl FromStr for Precision {
         match text {
             "int8" => Ok(Self::Int8),
             "f32" => Ok(Self::F32),
+            "f16" => Ok(Self::F16),
+            "bf16" => Ok(Self::Bf16),
             _ => Err(Error::Argument(format!(
-                "precision {text:?}: expected int8 or f32"
+                "precision {text:?}: expected int8, f32, f16 or bf16"
             ))),
         }
     }
@@ -98,7 +127,7 @@ impl FromStr for Precision {
 pub struct Compute {
     /// The device.
     pub device: Device,
-    /// The numbers; `None` takes int8 for a model that is stored so, on the CPU, and f32 otherwise.
+    /// The numbers; `None` takes int8 for a model that is stored so, on the CPU, f16 on CUDA, and f32 otherwise.
     pub precision: Option<Precision>,
 }
 
@@ -125,6 +154,10 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Device>().unwrap(), device);
             assert_eq!(device.to_string().parse::<Device>().unwrap(), device);
+        }
+        for precision in ["int8", "f32", "f16", "bf16"] {
+            let parsed = precision.parse::<Precision>().unwrap();
+            assert_eq!(parsed.to_string(), precision);
         }
         for text in ["", "gpu", "cpu:0", "cuda:", "cuda:x", "cuda:-1"] {
             let message = text.parse::<Device>().unwrap_err().to_string();

@@ -5,6 +5,7 @@
 //! int8 form that [`write_int8`] stores.
 
 mod bert;
+mod buckets;
 mod config;
 mod cpu;
 mod device;
@@ -23,7 +24,7 @@ pub use device::{Compute, Device, Precision};
 pub use int8::{quantize_row, write_int8};
 pub use weights::Weights;
 
-use crate::{Error, Result};
+use crate::Result;
 use candle_core::Tensor;
 
 /// Token ids in, token states out: the one contract of every back end.
@@ -42,31 +43,34 @@ pub trait Encoder: Send + Sync {
     /// windows one after another, in the order given, without padding.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a window of fewer than two ids or of more than
+    /// [`Error::Argument`](crate::Error::Argument) for a window of fewer than two ids or of more than
     /// [`max_positions`](Encoder::max_positions), or for an id outside the vocabulary;
-    /// [`Error::Inference`] where the device fails.
+    /// [`Error::Inference`](crate::Error::Inference) where the device fails.
     fn encode(&self, windows: &[&[u32]]) -> Result<Tensor>;
 }
 
 /// The encoder of `config` and `weights` for what `compute` asks for.
 ///
 /// # Errors
-/// [`Error::Tensor`] where a tensor is missing or has another shape than `config` says; the errors
-/// of [`Device::open`]; [`Error::Argument`] for int8 where only f32 is to be had.
+/// [`Error::Tensor`](crate::Error::Tensor) where a tensor is missing or has another shape than `config` says; the errors
+/// of [`Device::open`]; [`Error::Argument`](crate::Error::Argument) for a precision that the model does not have on this
+/// device.
 pub fn open(config: &BertConfig, weights: &Weights, compute: &Compute) -> Result<Box<dyn Encoder>> {
-    if compute.device == Device::Cpu && CpuBert::supports(config) {
-        let stored = match weights.has_int8() {
-            true => Precision::Int8,
-            false => Precision::F32,
-        };
-        let precision = compute.precision.unwrap_or(stored);
+    let device = compute.device;
+    let on_core = device == Device::Cpu && CpuBert::supports(config);
+    let precision = compute.precision.unwrap_or(match device {
+        Device::Cpu if on_core && weights.has_int8() => Precision::Int8,
+        // The label of no article should hang on the device: f16 rounds eight times finer than bf16.
+        Device::Cuda(_) => Precision::F16,
+        _ => Precision::F32,
+    });
+    if on_core {
         return Ok(Box::new(CpuBert::new(config, weights, precision)?));
     }
-    if compute.precision == Some(Precision::Int8) {
-        return Err(Error::Argument(format!(
-            "precision int8: not to be had for this model on device {}; leave it out",
-            compute.device
-        )));
+    match precision {
+        Precision::F16 | Precision::Bf16 if device == Device::Cpu => Err(precision.not_on(device)),
+        _ => Ok(Box::new(Bert::with_precision(
+            config, weights, &device, precision,
+        )?)),
     }
-    Ok(Box::new(Bert::new(config, weights, &compute.device)?))
 }

@@ -17,7 +17,7 @@ mod numbers;
 use super::config::BertConfig;
 use super::embeddings::Embeddings;
 use super::weights::Weights;
-use super::{Encoder, Precision};
+use super::{Device, Encoder, Precision};
 use crate::{Error, Result};
 use candle_core::Tensor;
 use kernels::Level;
@@ -47,7 +47,7 @@ impl CpuBert {
     ///
     /// # Errors
     /// [`Error::Tensor`] where a tensor is missing or has another shape than `config` says; [`Error::Argument`] for a
-    /// model that the core does not [support](CpuBert::supports).
+    /// model that the core does not [support](CpuBert::supports), and for f16 and bf16.
     pub fn new(config: &BertConfig, weights: &Weights, precision: Precision) -> Result<Self> {
         if !Self::supports(config) {
             return Err(Error::Argument(format!(
@@ -61,6 +61,7 @@ impl CpuBert {
             layers: match precision {
                 Precision::F32 => Layers::F32(Stack::load(config, weights)?),
                 Precision::Int8 => Layers::Int8(Stack::load(config, weights)?),
+                Precision::F16 | Precision::Bf16 => return Err(precision.not_on(Device::Cpu)),
             },
         })
     }
