@@ -21,6 +21,9 @@ pub struct Args {
     /// Files of scored rows, folders of them, or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     paths: Vec<PathBuf>,
+    /// Format of every file: jsonl, csv, tsv, parquet or arrow [default: told by the suffix]
+    #[arg(long, value_name = "FORMAT")]
+    input_format: Option<input::Format>,
     /// What rows of a group have in common: day, week, month, quarter, year, lang or column:NAME; may be repeated
     #[arg(long, value_name = "WHAT")]
     by: Vec<By>,
@@ -57,7 +60,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         date_column: args.date_column,
         with_duplicates: args.with_duplicates,
     });
-    let failed = read(&args.paths, &mut aggregation);
+    let failed = read(&args.paths, args.input_format, &mut aggregation);
     let groups = aggregation.groups();
     if let Some(path) = &args.chart {
         std::fs::write(path, chart::svg(&groups, &args.by))
@@ -74,8 +77,9 @@ pub fn run(args: Args) -> Result<Outcome> {
 }
 
 /// Adds all rows; how many were no scored rows. Of these the first is reported, and how many are like it.
-fn read(paths: &[PathBuf], aggregation: &mut Aggregation) -> u64 {
+fn read(paths: &[PathBuf], format: Option<input::Format>, aggregation: &mut Aggregation) -> u64 {
     let options = input::Options {
+        format,
         text_required: false,
         ..input::Options::default()
     };
@@ -258,6 +262,19 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &by, &groups).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_format_is_taken_in_place_of_the_suffix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.out");
+        let row = r#"{"date":"2024-01-31","label":"cooperative","tone":0.5,"p_cooperative":0.9}"#;
+        std::fs::write(&path, row).unwrap();
+        for (format, failed) in [(Some(input::Format::JsonLines), 0), (None, 1)] {
+            let mut aggregation = Aggregation::new(Options::default());
+            let paths = [path.clone()];
+            assert_eq!(read(&paths, format, &mut aggregation), failed, "{format:?}");
+        }
     }
 
     #[test]
