@@ -273,11 +273,16 @@ mod tests {
             (Activation::GeluPytorchTanh, false),
             (Activation::Relu, false),
         ] {
-            let most = if coarse { 1e-4 } else { 4e-6 };
             assert!(supports(activation));
             let theirs = Tensor::new(grid.clone(), &Device::Cpu).unwrap();
             let theirs = theirs.apply(&activation).unwrap().to_vec1::<f32>().unwrap();
             for level in Level::available() {
+                let most = match (coarse, level.name()) {
+                    // The level that finds the pieces of the GELU in a table.
+                    (true, "avx512-vnni") => 1e-4,
+                    (true, _) => 8e-5,
+                    _ => 4e-6,
+                };
                 let mut ours = grid.clone();
                 level.run(Map(&Activate(activation, coarse), &mut ours));
                 for ((x, a), b) in grid.iter().zip(&ours).zip(&theirs) {

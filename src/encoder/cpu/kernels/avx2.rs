@@ -63,15 +63,14 @@ impl<const DOT: u8> Avx2<DOT> {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn weigh(scores: [__m256i; 2], top: __m256i, shift: __m128i) -> __m256i {
-    const WHOLE: i32 = FRACTION;
     let short = |number: u16| _mm256_set1_epi16(number.cast_signed());
     let first = _mm256_srl_epi32(_mm256_sub_epi32(top, scores[0]), shift);
     let second = _mm256_srl_epi32(_mm256_sub_epi32(top, scores[1]), shift);
     // There are variable shifts for words only.
     let largest = _mm256_set1_epi32(i32::from(LARGEST));
     let whole = _mm256_packs_epi32(
-        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<WHOLE>(first)),
-        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<WHOLE>(second)),
+        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<FRACTION>(first)),
+        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<FRACTION>(second)),
     );
     let distance = _mm256_packus_epi32(first, second);
     let fraction = _mm256_slli_epi16::<{ 16 - FRACTION }>(distance);
