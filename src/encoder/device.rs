@@ -27,8 +27,14 @@ impl Device {
                 "device {self}: this build has no support for it; build with `--features {feature}`, or use device cpu"
             )))
         };
-        let absent =
-            |reason: candle_core::Error| Error::Argument(format!("device {self}: {reason}"));
+        // Where backtraces are asked for candle puts one into the text.
+        let absent = |error: candle_core::Error| {
+            let reason = match error {
+                candle_core::Error::WithBacktrace { inner, .. } => *inner,
+                error => error,
+            };
+            Error::Argument(format!("device {self}: {reason}"))
+        };
         match *self {
             Self::Cpu => Ok(candle_core::Device::Cpu),
             Self::Cuda(_) if !cfg!(feature = "cuda") => needs("cuda"),
