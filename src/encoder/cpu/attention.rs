@@ -1,8 +1,8 @@
 //! Attention of one window over itself, head by head, in blocks of a few queries: no matrix of all scores is made.
 
-use super::kernels::weights::{self, FRACTION};
+use super::kernels::weights::FRACTION;
 use super::kernels::{
-    COLUMNS, Floats, LANES, Line, Product, Rows, Shorts, Simd, TALL, TALL_ROWS, WIDE,
+    Bytes, COLUMNS, Floats, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Unsigned, WIDE,
 };
 use super::linear::{Encoded, Format as LinearFormat, Outputs};
 use super::math::exp2;
@@ -11,42 +11,63 @@ use super::math::exp2;
 ///
 /// Scores are powers of two: the scale 1/√d and log₂ e are in the weights of the queries.
 pub(super) trait Format: Product {
-    /// The largest sum, where sums are integers and inputs have to be scaled so that they stay below it.
-    const ROOM: Option<f32>;
+    /// How softmax weights meet values.
+    type Mixing: Product<Input = Self::Input, Sum = Self::Sum>;
 
-    /// The largest softmax weight.
-    const LARGEST: f32;
+    /// A number before it becomes an input.
+    type Number: Copy + Default + Send + Sync;
 
-    /// Less than any score.
+    /// The largest magnitude of queries, keys and values, where they are integers and have to be scaled.
+    const MOST: Option<f32>;
+
+    /// Less than any score, and so far below that it has no weight.
     const LOWEST: Self::Sum;
+
+    /// Puts as many lanes by as `out` takes.
+    fn keep<S: Simd>(simd: S, numbers: S::Vector, out: &mut [Self::Number]);
+
+    /// Up to a vector of numbers that were put by; 0 behind them.
+    fn kept<S: Simd>(simd: S, numbers: &[Self::Number]) -> S::Vector;
 
     /// The largest of a row of scores.
     fn top<S: Simd>(simd: S, scores: &[Self::Sum]) -> Self::Sum;
 
-    /// Softmax weights of the first `tokens` of a row of scores, and their sum; those of the others are 0. Integer scores
-    /// have [`FRACTION`] + `shift` bits behind the point.
+    /// Softmax weights of a row of scores, and their sum. Integer scores have `bits` bits behind the point.
     fn weights<S: Simd>(
         simd: S,
         scores: &[Self::Sum],
-        tokens: usize,
         top: Self::Sum,
-        shift: i32,
+        bits: u32,
         out: &mut [Self::Input],
     ) -> f32;
 
-    /// Inputs from numbers of at most `ROOM`'s root.
-    fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [Self::Input; LANES]);
+    /// Inputs of a query from numbers of at most `MOST`.
+    fn query<S: Simd>(simd: S, numbers: S::Vector, out: &mut [Self::Input; LANES]);
 
-    /// Words from the numbers of one token and, where a word has two, of the next.
-    fn words<S: Simd>(simd: S, first: S::Vector, second: S::Vector, out: &mut [Line; 2]);
+    /// Inputs of a key from numbers of at most `MOST`.
+    fn key<S: Simd>(simd: S, numbers: S::Vector, out: &mut [Self::Input; LANES]);
+
+    /// Words from the numbers of as many tokens as a word has, each at most `MOST`.
+    fn words<S: Simd>(simd: S, tokens: [S::Vector; 4], out: &mut [Line; 2]);
 }
 
-/// As many bits as i32 sums leave: 12 or 13 for queries of 32 numbers and 13 for keys, 13 for softmax weights, 10 for values.
-impl Format for Shorts {
-    // A little below i32::MAX, for what rounding adds.
-    const ROOM: Option<f32> = Some(2.1e9);
-    const LARGEST: f32 = weights::LARGEST as f32;
-    const LOWEST: i32 = i32::MIN;
+impl Format for Bytes {
+    type Mixing = Unsigned;
+    /// Half of an f32: it will be a byte.
+    type Number = u16;
+    const MOST: Option<f32> = Some(127.0);
+    // As far below 0 as no sum of heads of up to 66,000 numbers comes, and not so far below one that i32 overflows.
+    const LOWEST: i32 = -(1 << 30);
+
+    #[inline(always)]
+    fn keep<S: Simd>(simd: S, numbers: S::Vector, out: &mut [u16]) {
+        simd.store_some_half(numbers, out);
+    }
+
+    #[inline(always)]
+    fn kept<S: Simd>(simd: S, numbers: &[u16]) -> S::Vector {
+        simd.load_some_half(numbers)
+    }
 
     #[inline(always)]
     fn top<S: Simd>(simd: S, scores: &[i32]) -> i32 {
@@ -54,32 +75,41 @@ impl Format for Shorts {
     }
 
     #[inline(always)]
-    fn weights<S: Simd>(
-        simd: S,
-        scores: &[i32],
-        tokens: usize,
-        top: i32,
-        shift: i32,
-        out: &mut [i16],
-    ) -> f32 {
-        simd.weights(scores, tokens, top, shift, out) as f32
+    fn weights<S: Simd>(simd: S, scores: &[i32], top: i32, bits: u32, out: &mut [u8]) -> f32 {
+        simd.weights(scores, top, bits, out) as f32
     }
 
     #[inline(always)]
-    fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [i16; LANES]) {
-        simd.store_i16(numbers, out);
+    fn query<S: Simd>(simd: S, numbers: S::Vector, out: &mut [u8; LANES]) {
+        simd.store_u8(simd.add(numbers, simd.splat(128.0)), out);
     }
 
     #[inline(always)]
-    fn words<S: Simd>(simd: S, first: S::Vector, second: S::Vector, out: &mut [Line; 2]) {
-        simd.store_pairs(first, second, out);
+    fn key<S: Simd>(simd: S, numbers: S::Vector, out: &mut [u8; LANES]) {
+        simd.store_i8(numbers, out);
+    }
+
+    #[inline(always)]
+    fn words<S: Simd>(simd: S, tokens: [S::Vector; 4], out: &mut [Line; 2]) {
+        simd.store_words(tokens, out);
     }
 }
 
 impl Format for Floats {
-    const ROOM: Option<f32> = None;
-    const LARGEST: f32 = 1.0;
+    type Mixing = Self;
+    type Number = f32;
+    const MOST: Option<f32> = None;
     const LOWEST: f32 = f32::MIN;
+
+    #[inline(always)]
+    fn keep<S: Simd>(simd: S, numbers: S::Vector, out: &mut [f32]) {
+        simd.store_some(numbers, out);
+    }
+
+    #[inline(always)]
+    fn kept<S: Simd>(simd: S, numbers: &[f32]) -> S::Vector {
+        simd.load_some(numbers, 0.0)
+    }
 
     #[inline(always)]
     fn top<S: Simd>(simd: S, scores: &[f32]) -> f32 {
@@ -91,14 +121,7 @@ impl Format for Floats {
     }
 
     #[inline(always)]
-    fn weights<S: Simd>(
-        simd: S,
-        scores: &[f32],
-        _: usize,
-        top: f32,
-        _: i32,
-        out: &mut [f32],
-    ) -> f32 {
+    fn weights<S: Simd>(simd: S, scores: &[f32], top: f32, _: u32, out: &mut [f32]) -> f32 {
         let top = simd.splat(top);
         let mut sums = simd.splat(0.0);
         for (scores, out) in scores.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
@@ -110,22 +133,24 @@ impl Format for Floats {
     }
 
     #[inline(always)]
-    fn inputs<S: Simd>(simd: S, numbers: S::Vector, out: &mut [f32; LANES]) {
+    fn query<S: Simd>(simd: S, numbers: S::Vector, out: &mut [f32; LANES]) {
         simd.store(numbers, out);
     }
 
     #[inline(always)]
-    fn words<S: Simd>(simd: S, first: S::Vector, _: S::Vector, out: &mut [Line; 2]) {
+    fn key<S: Simd>(simd: S, numbers: S::Vector, out: &mut [f32; LANES]) {
+        simd.store(numbers, out);
+    }
+
+    #[inline(always)]
+    fn words<S: Simd>(simd: S, tokens: [S::Vector; 4], out: &mut [Line; 2]) {
         let mut numbers = [0.0; LANES];
-        simd.store(first, &mut numbers);
+        simd.store(tokens[0], &mut numbers);
         for (line, numbers) in out.iter_mut().zip(numbers.as_chunks().0) {
             line.0 = numbers.map(f32::to_bits);
         }
     }
 }
-
-/// Queries, keys and values are at most this where they are integers.
-const MOST: f32 = 32_000.0;
 
 /// Queries, keys and values of some heads, and memory for one head's packed keys and values and a block of its queries,
 /// all used again and again.
@@ -135,12 +160,14 @@ pub(super) struct Attention<F: Format> {
     /// Numbers of a head.
     width: usize,
     /// `[tokens, 3 · heads · width]`: the queries of all heads, their keys, their values.
-    qkv: Vec<f32>,
+    qkv: Vec<F::Number>,
     /// The largest magnitude of each column of `qkv`, in whole vectors.
     tops: Vec<[f32; LANES]>,
     /// Inputs of as many tokens as a line has columns, before they become columns.
     rows: Vec<F::Input>,
     keys: Vec<[Line; 4]>,
+    /// For each panel of `keys`, as [`Simd::wide`] takes it.
+    starts: Vec<[F::Sum; WIDE]>,
     values: Vec<[Line; 2]>,
     /// For each panel of `values`.
     value_scales: Vec<[f32; TALL]>,
@@ -159,6 +186,7 @@ impl<F: Format> Default for Attention<F> {
             tops: Vec::new(),
             rows: Vec::new(),
             keys: Vec::new(),
+            starts: Vec::new(),
             values: Vec::new(),
             value_scales: Vec::new(),
             queries: Vec::new(),
@@ -182,9 +210,9 @@ impl<F: Format> Outputs for Attention<F> {
         let columns = 3 * self.heads * self.width;
         let out = &mut self.qkv[row * columns + column..][..width];
         for (out, outputs) in out.chunks_mut(LANES).zip(outputs) {
-            simd.store_some(outputs, out);
+            F::keep(simd, outputs, out);
         }
-        if F::ROOM.is_some() {
+        if F::MOST.is_some() {
             let tops = &mut self.tops[column / LANES..][..width.div_ceil(LANES)];
             for (tops, outputs) in tops.iter_mut().zip(outputs) {
                 simd.store(simd.max(simd.abs(outputs), simd.load(tops)), tops);
@@ -198,13 +226,14 @@ impl<F: Format> Attention<F> {
     pub(super) fn reset(&mut self, tokens: usize, heads: usize, width: usize) {
         (self.tokens, self.heads, self.width) = (tokens, heads, width);
         let columns = 3 * heads * width;
-        self.qkv.resize(tokens * columns, 0.0);
+        self.qkv.resize(tokens * columns, F::Number::default());
         self.tops.clear();
         self.tops.resize(columns.div_ceil(LANES), [0.0; LANES]);
         let (padded, words) = (self.padded(), self.words());
         self.rows
             .resize(COLUMNS * self.stride(), F::Input::default());
         self.keys.resize(padded / WIDE * words, [Line::ZERO; 4]);
+        self.starts.resize(padded / WIDE, [F::Sum::default(); WIDE]);
         let value_lines = width.div_ceil(TALL) * (padded / F::INPUTS);
         self.values.resize(value_lines, [Line::ZERO; 2]);
         self.value_scales.resize(width.div_ceil(TALL), [0.0; TALL]);
@@ -225,9 +254,9 @@ impl<F: Format> Attention<F> {
         self.width.div_ceil(F::INPUTS)
     }
 
-    /// Inputs from one query to the next.
+    /// Inputs from one query or key to the next: whole vectors, and whole lines of words.
     fn stride(&self) -> usize {
-        self.width.next_multiple_of(LANES)
+        self.width.next_multiple_of(LANES.max(COLUMNS * F::INPUTS))
     }
 
     /// Where part 0, 1 or 2, query, key or value, of a token in a head stands in `qkv`.
@@ -259,7 +288,7 @@ impl<F: Format> Attention<F> {
             while token < self.tokens {
                 let count = TALL_ROWS.min(self.tokens - token);
                 self.score(simd, head, token..token + count, scale.query);
-                let factors = self.softmax(simd, count, scale.shift);
+                let factors = self.softmax(simd, count, scale.bits);
                 let column = first + head * self.width;
                 self.mix(simd, &factors[..count], out, token, column);
                 token += count;
@@ -269,30 +298,28 @@ impl<F: Format> Attention<F> {
 
     /// What queries and keys of a head are multiplied by, so that the point of their scores is between two bits.
     fn scale(&self, head: usize) -> Scale {
-        let Some(room) = F::ROOM else {
+        let Some(most) = F::MOST else {
             return Scale {
                 query: 1.0,
                 key: 1.0,
-                shift: 0,
+                bits: 0,
             };
         };
-        let limit = (room / self.width as f32).sqrt().floor().min(MOST);
         let (query, key) = (self.top(0, head), self.top(1, head));
         if query == 0.0 || key == 0.0 {
             return Scale {
                 query: 0.0,
                 key: 0.0,
-                shift: 1,
+                bits: 0,
             };
         }
-        let (query, key) = (limit / query, limit / key);
+        let (query, key) = (most / query, most / key);
         // More would be lost where scores become weights.
-        let bits = (query * key).log2().floor();
-        let bits = bits.clamp(-99.0, (FRACTION + 31) as f32);
+        let bits = (query * key).log2().floor().clamp(0.0, FRACTION as f32);
         Scale {
-            query: bits.exp2() / key,
+            query: query.min(bits.exp2() / key),
             key,
-            shift: bits as i32 - FRACTION,
+            bits: bits as u32,
         }
     }
 
@@ -303,7 +330,10 @@ impl<F: Format> Attention<F> {
         for first in (0..self.tokens).step_by(COLUMNS) {
             for (row, token) in (first..self.tokens.min(first + COLUMNS)).enumerate() {
                 let key = &self.qkv[self.part(token, 1, head)];
-                encode::<F, S>(simd, key, scale, &mut self.rows[row * stride..][..stride]);
+                let (scale, row) = (simd.splat(scale), &mut self.rows[row * stride..][..stride]);
+                for (numbers, out) in key.chunks(LANES).zip(row.as_chunks_mut().0) {
+                    F::key(simd, simd.mul(F::kept(simd, numbers), scale), out);
+                }
             }
             let rows = Rows {
                 numbers: &self.rows[..],
@@ -313,6 +343,20 @@ impl<F: Format> Attention<F> {
             let lines = &mut self.keys[first / WIDE * words..][..words];
             simd.columns::<F>(rows, lines, first % WIDE / COLUMNS);
         }
+        // What a query of nothing but 0 gives.
+        for out in self.queries[..stride].as_chunks_mut().0 {
+            F::query(simd, simd.splat(0.0), out);
+        }
+        let rows = Rows {
+            numbers: &self.queries[..stride],
+            stride,
+            count: 1,
+        };
+        let zero = [F::Sum::default(); WIDE];
+        for (lines, start) in self.keys.chunks_exact(words).zip(&mut self.starts) {
+            simd.wide::<F>(rows, lines, Some(&zero), start, WIDE);
+            *start = start.map(|sum| -sum);
+        }
     }
 
     /// Packs the values of a head, one column a number, scaled by the column's largest.
@@ -320,35 +364,31 @@ impl<F: Format> Attention<F> {
     fn pack_values<S: Simd>(&mut self, simd: S, head: usize) {
         let words = self.padded() / F::INPUTS;
         let values = self.part(0, 2, head);
-        let limit = F::ROOM.map(|room| {
-            let limit = room / F::LARGEST / self.tokens as f32;
-            limit.floor().min(MOST)
-        });
         let panels = self.values.chunks_exact_mut(words);
         for ((panel, lines), scales) in panels.enumerate().zip(&mut self.value_scales) {
             let start = values.start + panel * TALL;
             let columns = start..values.end.min(start + TALL);
             let mut inverses = [1.0; LANES];
             *scales = inverses;
-            if let Some(limit) = limit {
+            if let Some(most) = F::MOST {
                 let tops = &self.tops.as_flattened()[columns.clone()];
                 for ((scale, inverse), &top) in scales.iter_mut().zip(&mut inverses).zip(tops) {
                     (*scale, *inverse) = match top > 0.0 {
-                        true => (top / limit, limit / top),
+                        true => (top / most, most / top),
                         false => (0.0, 0.0),
                     };
                 }
             }
             let inverses = simd.load(&inverses);
             for (word, lines) in lines.iter_mut().enumerate() {
-                let mut numbers = [simd.splat(0.0); 2];
+                let mut numbers = [simd.splat(0.0); 4];
                 let tokens = word * F::INPUTS..self.tokens.min((word + 1) * F::INPUTS);
                 for (numbers, token) in numbers.iter_mut().zip(tokens) {
                     let row = token * 3 * self.heads * self.width;
                     let values = &self.qkv[row + columns.start..row + columns.end];
-                    *numbers = simd.mul(simd.load_some(values, 0.0), inverses);
+                    *numbers = simd.mul(F::kept(simd, values), inverses);
                 }
-                F::words(simd, numbers[0], numbers[1], lines);
+                F::words(simd, numbers, lines);
             }
         }
     }
@@ -359,24 +399,32 @@ impl<F: Format> Attention<F> {
         let (words, stride, padded) = (self.words(), self.stride(), self.padded());
         for (row, token) in block.clone().enumerate() {
             let query = &self.qkv[self.part(token, 0, head)];
-            encode::<F, S>(
-                simd,
-                query,
-                scale,
+            let (scale, row) = (
+                simd.splat(scale),
                 &mut self.queries[row * stride..][..stride],
             );
+            for (numbers, out) in query.chunks(LANES).zip(row.as_chunks_mut().0) {
+                F::query(simd, simd.mul(F::kept(simd, numbers), scale), out);
+            }
         }
         let rows = Rows {
             numbers: &self.queries[..],
             stride,
             count: block.len(),
         };
-        simd.panels::<F>(rows, &self.keys, words, &mut self.scores, padded);
+        simd.panels::<F>(
+            rows,
+            &self.keys,
+            words,
+            &self.starts,
+            &mut self.scores,
+            padded,
+        );
     }
 
     /// Softmax weights of `count` rows of scores; returns what the values that they mix are to be multiplied by.
     #[inline(always)]
-    fn softmax<S: Simd>(&mut self, simd: S, count: usize, shift: i32) -> [f32; TALL_ROWS] {
+    fn softmax<S: Simd>(&mut self, simd: S, count: usize, bits: u32) -> [f32; TALL_ROWS] {
         let padded = self.padded();
         // First all rows' largest scores, then all weights: short loops of different rows can go side by side.
         let mut tops = [F::LOWEST; TALL_ROWS];
@@ -389,7 +437,7 @@ impl<F: Format> Attention<F> {
         let rows = self.scores.chunks_exact(padded);
         let rows = rows.zip(self.weights.chunks_exact_mut(padded)).take(count);
         for ((scores, weights), (top, factor)) in rows.zip(tops.into_iter().zip(&mut factors)) {
-            *factor = 1.0 / F::weights(simd, scores, self.tokens, top, shift, weights);
+            *factor = 1.0 / F::weights(simd, scores, top, bits, weights);
         }
         factors
     }
@@ -413,7 +461,7 @@ impl<F: Format> Attention<F> {
         };
         let panels = self.values.chunks_exact(padded / F::INPUTS);
         for (panel, (lines, scales)) in panels.zip(&self.value_scales).enumerate() {
-            simd.tall::<F>(rows, lines, &mut sums);
+            simd.tall::<F::Mixing>(rows, lines, &mut sums);
             let width = TALL.min(self.width - panel * TALL);
             for (row, (sums, factor)) in sums.as_chunks().0.iter().zip(factors).enumerate() {
                 let scale = simd.mul(simd.splat(*factor), simd.load(scales));
@@ -424,18 +472,9 @@ impl<F: Format> Attention<F> {
     }
 }
 
-/// Inputs of numbers times `scale`.
-#[inline(always)]
-fn encode<F: Format, S: Simd>(simd: S, numbers: &[f32], scale: f32, out: &mut [F::Input]) {
-    let scale = simd.splat(scale);
-    for (out, numbers) in out.as_chunks_mut().0.iter_mut().zip(numbers.chunks(LANES)) {
-        F::inputs(simd, simd.mul(simd.load_some(numbers, 0.0), scale), out);
-    }
-}
-
-/// What queries and keys are multiplied by; their scores then have [`FRACTION`] + `shift` bits behind the point.
+/// What queries and keys are multiplied by; their scores then have `bits` bits behind the point.
 struct Scale {
     query: f32,
     key: f32,
-    shift: i32,
+    bits: u32,
 }

@@ -3,7 +3,7 @@
 use super::attention::Attention;
 use super::kernels::{LANES, Level, Product, Simd, Task, WIDE};
 use super::linear::{Encoded, Format, Linear, Outputs};
-use super::math::{LayerNorm, activate};
+use super::math::{LayerNorm, activate, least};
 use super::numbers::{Numbers, Part};
 use crate::encoder::config::BertConfig;
 use crate::encoder::weights::Weights;
@@ -115,8 +115,8 @@ impl Residual<'_> {
     ) {
         let states = self.states.chunks_exact_mut(self.hidden);
         for (row, state) in states.enumerate() {
-            let top = norm.apply(simd, state);
-            rows.set(simd, first + row, state, top);
+            let range = norm.apply(simd, state);
+            rows.set(simd, first + row, state, range);
         }
     }
 }
@@ -299,7 +299,7 @@ impl<N: Numbers> Layer<N> {
             attention.forward(simd, context, first);
             first += heads.count * width;
         }
-        context.finish(simd, 0..tokens);
+        context.finish(simd, 0..tokens, f32::NEG_INFINITY);
         for (number, states) in states.chunks_mut(BLOCK * hidden).enumerate() {
             let count = states.len() / hidden;
             let range = number * BLOCK..number * BLOCK + count;
@@ -313,7 +313,7 @@ impl<N: Numbers> Layer<N> {
                 slice
                     .up
                     .forward(simd, rows, range.clone(), sums, &mut activated);
-                inner.finish(simd, 0..count);
+                inner.finish(simd, 0..count, least(stack.activation));
                 slice
                     .down
                     .forward(simd, inner, 0..count, sums, &mut residual);

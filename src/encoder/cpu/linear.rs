@@ -7,25 +7,32 @@ const DEPTH: usize = 96;
 
 /// The numbers that linear layers multiply.
 pub(super) trait Format: Product {
-    /// Whether a row is multiplied by a scale of its own, for which it has to be known whole.
+    /// Whether a row is scaled by its own range, for which it has to be known whole.
     const SCALED: bool;
 
-    /// Numbers times `scale` as they are multiplied.
+    /// Numbers times `scale` plus `zero` as they are multiplied.
     fn encode<S: Simd>(
         simd: S,
         numbers: S::Vector,
         scale: S::Vector,
+        zero: S::Vector,
         out: &mut [Self::Input; LANES],
     );
 }
 
-/// Each row by its own scale, symmetrically.
+/// Each row by its own range: states are far from symmetric, and activated ones hardly less than 0.
 impl Format for Bytes {
     const SCALED: bool = true;
 
     #[inline(always)]
-    fn encode<S: Simd>(simd: S, numbers: S::Vector, scale: S::Vector, out: &mut [u8; LANES]) {
-        simd.store_u8(simd.mul_add(numbers, scale, simd.splat(128.0)), out);
+    fn encode<S: Simd>(
+        simd: S,
+        numbers: S::Vector,
+        scale: S::Vector,
+        zero: S::Vector,
+        out: &mut [u8; LANES],
+    ) {
+        simd.store_u8(simd.mul_add(numbers, scale, zero), out);
     }
 }
 
@@ -33,8 +40,50 @@ impl Format for Floats {
     const SCALED: bool = false;
 
     #[inline(always)]
-    fn encode<S: Simd>(simd: S, numbers: S::Vector, _: S::Vector, out: &mut [f32; LANES]) {
+    fn encode<S: Simd>(
+        simd: S,
+        numbers: S::Vector,
+        _: S::Vector,
+        _: S::Vector,
+        out: &mut [f32; LANES],
+    ) {
         simd.store(numbers, out);
+    }
+}
+
+/// How a row is scaled, and what that does to its products.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    scale: f32,
+    /// The byte of 0, and what is between two.
+    zero: f32,
+    /// What sums are to be multiplied by.
+    factor: f32,
+    /// What the sums of columns alone are to be multiplied by: bytes are multiplied as if 128 were 0.
+    shift: f32,
+}
+
+impl Scale {
+    const NONE: Self = Self {
+        scale: 1.0,
+        zero: 0.0,
+        factor: 1.0,
+        shift: 0.0,
+    };
+
+    /// For numbers from `low`, at most 0, to `high`, at least 0.
+    fn new(low: f32, high: f32) -> Self {
+        // One byte at either end is for halves, which may be beyond the range by a part of 256.
+        const STEPS: f32 = 253.0;
+        let range = high - low;
+        let scale = if range > 0.0 { STEPS / range } else { 0.0 };
+        let (zero, factor) = (1.0 - low * scale, range / STEPS);
+        Self {
+            scale,
+            zero,
+            factor,
+            shift: factor * (128.0 - zero),
+        }
     }
 }
 
@@ -44,10 +93,10 @@ pub(super) struct Encoded<F: Format> {
     /// Numbers from one row to the next, a multiple of [`LANES`].
     stride: usize,
     numbers: Vec<F::Input>,
-    /// What the products of each row are to be multiplied by.
-    factors: Vec<f32>,
-    /// Rows on their way in, [put](Encoded::put) piece by piece, where they have to be known whole.
-    pieces: Vec<f32>,
+    scales: Vec<Scale>,
+    /// Rows on their way in, [put](Encoded::put) piece by piece, where they have to be known whole: in halves, as they will
+    /// be bytes, and there are more of them than a second-level cache holds of f32.
+    pieces: Vec<u16>,
     /// Largest magnitudes of `pieces`, by lane.
     tops: Vec<[f32; LANES]>,
 }
@@ -58,7 +107,7 @@ impl<F: Format> Default for Encoded<F> {
             columns: 0,
             stride: 0,
             numbers: Vec::new(),
-            factors: Vec::new(),
+            scales: Vec::new(),
             pieces: Vec::new(),
             tops: Vec::new(),
         }
@@ -71,24 +120,39 @@ impl<F: Format> Encoded<F> {
         self.columns = columns;
         self.stride = columns.next_multiple_of(LANES);
         self.numbers.resize(rows * self.stride, F::Input::default());
-        self.factors.resize(rows, 1.0);
+        self.scales.resize(rows, Scale::NONE);
     }
 
     /// Makes room for rows that come in pieces.
     pub(super) fn reset_pieces(&mut self, rows: usize, columns: usize) {
         self.reset(rows, columns);
         if F::SCALED {
-            self.pieces.resize(rows * columns, 0.0);
+            self.pieces.resize(rows * columns, 0);
             self.tops.clear();
             self.tops.resize(rows, [0.0; LANES]);
         }
     }
 
-    /// Sets a row whose largest magnitude is `top`.
+    /// Sets a row of numbers from `low`, at most 0, to `high`, at least 0.
     #[inline(always)]
-    pub(super) fn set<S: Simd>(&mut self, simd: S, row: usize, numbers: &[f32], top: f32) {
+    pub(super) fn set<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        numbers: &[f32],
+        [low, high]: [f32; 2],
+    ) {
         let out = &mut self.numbers[row * self.stride..][..self.stride];
-        self.factors[row] = encode::<F, S>(simd, numbers, top, out);
+        let of = if F::SCALED {
+            Scale::new(low, high)
+        } else {
+            Scale::NONE
+        };
+        let (scale, zero) = (simd.splat(of.scale), simd.splat(of.zero));
+        for (out, numbers) in out.as_chunks_mut().0.iter_mut().zip(numbers.chunks(LANES)) {
+            F::encode(simd, simd.load_some(numbers, 0.0), scale, zero, out);
+        }
+        self.scales[row] = of;
     }
 
     /// Sets `width` numbers of a row; the lanes of `numbers` after them are 0.
@@ -110,53 +174,44 @@ impl<F: Format> Encoded<F> {
             simd.store(top, tops);
             let out = &mut self.pieces[row * self.columns + column..][..width];
             for (out, numbers) in out.chunks_mut(LANES).zip(numbers) {
-                simd.store_some(numbers, out);
+                simd.store_some_half(numbers, out);
             }
             return;
         }
-        let one = simd.splat(1.0);
+        let (one, zero) = (simd.splat(1.0), simd.splat(0.0));
         let out = &mut self.numbers[row * self.stride + column..][..width];
         for (out, numbers) in out.chunks_mut(LANES).zip(numbers) {
             match out.first_chunk_mut() {
-                Some(out) => F::encode(simd, numbers, one, out),
+                Some(out) => F::encode(simd, numbers, one, zero, out),
                 None => {
                     let mut lanes = [F::Input::default(); LANES];
-                    F::encode(simd, numbers, one, &mut lanes);
+                    F::encode(simd, numbers, one, zero, &mut lanes);
                     out.copy_from_slice(&lanes[..out.len()]);
                 }
             }
         }
     }
 
-    /// Ends rows `range`, which were put piece by piece, and makes them ready for the next pieces.
+    /// Ends rows `range`, which were put piece by piece and have no number below `least`, at most 0, and makes them ready for
+    /// the next pieces.
     #[inline(always)]
-    pub(super) fn finish<S: Simd>(&mut self, simd: S, range: std::ops::Range<usize>) {
+    pub(super) fn finish<S: Simd>(&mut self, simd: S, range: std::ops::Range<usize>, least: f32) {
         if !F::SCALED {
             return;
         }
         for row in range {
             let tops = std::mem::replace(&mut self.tops[row], [0.0; LANES]);
             let top = simd.top(simd.load(&tops));
+            let of = Scale::new(least.max(-top), top);
+            let (scale, zero) = (simd.splat(of.scale), simd.splat(of.zero));
             let out = &mut self.numbers[row * self.stride..][..self.stride];
             let pieces = &self.pieces[row * self.columns..][..self.columns];
-            self.factors[row] = encode::<F, S>(simd, pieces, top, out);
+            for (out, halves) in out.as_chunks_mut().0.iter_mut().zip(pieces.chunks(LANES)) {
+                F::encode(simd, simd.load_some_half(halves), scale, zero, out);
+            }
+            self.scales[row] = of;
         }
     }
-}
-
-/// Encodes a row whose largest magnitude is `top`; returns what its products are to be multiplied by.
-#[inline(always)]
-fn encode<F: Format, S: Simd>(simd: S, numbers: &[f32], top: f32, out: &mut [F::Input]) -> f32 {
-    let (scale, factor) = match F::SCALED {
-        true if top > 0.0 => (127.0 / top, top / 127.0),
-        true => (0.0, 0.0),
-        false => (1.0, 1.0),
-    };
-    let scale = simd.splat(scale);
-    for (out, numbers) in out.as_chunks_mut().0.iter_mut().zip(numbers.chunks(LANES)) {
-        F::encode(simd, simd.load_some(numbers, 0.0), scale, out);
-    }
-    factor
 }
 
 /// Where the outputs of a linear layer go.
@@ -186,6 +241,8 @@ pub(super) struct Linear<F: Format> {
 struct Columns<F: Format> {
     start: [F::Sum; WIDE],
     scale: [f32; WIDE],
+    /// The sum of a column, scaled.
+    sum: [f32; WIDE],
     bias: [f32; WIDE],
 }
 
@@ -193,8 +250,11 @@ impl Linear<Bytes> {
     /// `weight` is `[outputs, inputs]` in row order, each row with its scale.
     pub(super) fn new(weight: &[i8], scales: &[f32], bias: &[f32]) -> Self {
         let inputs = weight.len() / scales.len();
-        // What the 128 in every byte of a row adds to each sum.
-        let offset = |row: &[i8]| -128 * row.iter().map(|&w| i32::from(w)).sum::<i32>();
+        let column = |output: usize, row: &[i8]| {
+            let sum = row.iter().map(|&w| i32::from(w)).sum::<i32>();
+            // What the 128 in every byte of a row adds to each sum.
+            (-128 * sum, scales[output], scales[output] * sum as f32)
+        };
         let word = |row: &[i8]| {
             let mut bytes = [0; 4];
             for (byte, w) in bytes.iter_mut().zip(row) {
@@ -202,7 +262,7 @@ impl Linear<Bytes> {
             }
             u32::from_ne_bytes(bytes)
         };
-        Self::pack(weight, inputs, bias, word, offset, |output| scales[output])
+        Self::pack(weight, inputs, bias, word, column)
     }
 }
 
@@ -215,20 +275,19 @@ impl Linear<Floats> {
             inputs,
             bias,
             |row| row[0].to_bits(),
-            |_| 0.0,
-            |_| 1.0,
+            |_, _| (0.0, 1.0, 0.0),
         )
     }
 }
 
 impl<F: Format> Linear<F> {
+    /// `column` gives the start, the scale and the scaled sum of an output.
     fn pack<T>(
         weight: &[T],
         inputs: usize,
         bias: &[f32],
         word: impl Fn(&[T]) -> u32,
-        start: impl Fn(&[T]) -> F::Sum,
-        scale: impl Fn(usize) -> f32,
+        column: impl Fn(usize, &[T]) -> (F::Sum, f32, f32),
     ) -> Self {
         let outputs = bias.len();
         let words = inputs.div_ceil(F::INPUTS);
@@ -239,17 +298,17 @@ impl<F: Format> Linear<F> {
             let mut of = Columns {
                 start: [F::Sum::default(); WIDE],
                 scale: [0.0; WIDE],
+                sum: [0.0; WIDE],
                 bias: [0.0; WIDE],
             };
             let lines = &mut lines[panel * words..][..words];
-            for (column, &bias) in bias.iter().enumerate() {
-                let output = panel * WIDE + column;
+            for (at, &bias) in bias.iter().enumerate() {
+                let output = panel * WIDE + at;
                 let row = &weight[output * inputs..][..inputs];
-                of.start[column] = start(row);
-                of.scale[column] = scale(output);
-                of.bias[column] = bias;
+                (of.start[at], of.scale[at], of.sum[at]) = column(output, row);
+                of.bias[at] = bias;
                 for (lines, inputs) in lines.iter_mut().zip(row.chunks(F::INPUTS)) {
-                    lines[column / COLUMNS].0[column % COLUMNS] = word(inputs);
+                    lines[at / COLUMNS].0[at % COLUMNS] = word(inputs);
                 }
             }
             columns.push(of);
@@ -304,8 +363,8 @@ impl<F: Format> Linear<F> {
                     simd.wide::<F>(rows_of, lines, start, sums.as_flattened_mut(), WIDE);
                     if done {
                         for (row, sums) in sums[..count].iter().enumerate() {
-                            let factor = rows.factors[range.start + first + row];
-                            self.put(simd, panel, sums, factor, first + row, out);
+                            let scale = rows.scales[range.start + first + row];
+                            self.put(simd, panel, sums, scale, first + row, out);
                         }
                     }
                 }
@@ -321,18 +380,20 @@ impl<F: Format> Linear<F> {
         simd: S,
         panel: usize,
         sums: &[F::Sum; WIDE],
-        factor: f32,
+        of: Scale,
         row: usize,
         out: &mut impl Outputs,
     ) {
-        let of = &self.columns[panel];
-        let factor = simd.splat(factor);
+        let columns = &self.columns[panel];
+        let (factor, shift) = (simd.splat(of.factor), simd.splat(of.shift));
         let mut outputs = [factor; 2];
-        let shape = of.scale.as_chunks().0.iter().zip(of.bias.as_chunks().0);
-        let sums = sums.as_chunks().0.iter().zip(shape);
-        for (output, (sums, (scale, bias))) in outputs.iter_mut().zip(sums) {
-            let scale = simd.mul(factor, simd.load(scale));
-            *output = simd.mul_add(F::load(simd, sums), scale, simd.load(bias));
+        for (half, (output, sums)) in outputs.iter_mut().zip(sums.as_chunks().0).enumerate() {
+            let mut bias = simd.load(&columns.bias.as_chunks().0[half]);
+            if F::SCALED {
+                bias = simd.mul_add(shift, simd.load(&columns.sum.as_chunks().0[half]), bias);
+            }
+            let scale = simd.mul(factor, simd.load(&columns.scale.as_chunks().0[half]));
+            *output = simd.mul_add(F::load(simd, sums), scale, bias);
         }
         let column = panel * WIDE;
         let width = WIDE.min(self.outputs - column);

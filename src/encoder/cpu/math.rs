@@ -185,6 +185,16 @@ pub(super) fn activate<S: Simd>(
     }
 }
 
+/// Below all that an activation gives, and at most 0.
+pub(super) fn least(activation: Activation) -> f32 {
+    match activation {
+        // At -0.75 they are least.
+        Activation::Gelu | Activation::NewGelu | Activation::GeluPytorchTanh => -0.171,
+        Activation::Relu => 0.0,
+        _ => f32::NEG_INFINITY,
+    }
+}
+
 /// Scale, shift and ε of a layer norm.
 pub(super) struct LayerNorm {
     pub(super) weight: Vec<f32>,
@@ -193,9 +203,9 @@ pub(super) struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Normalises a row; returns the largest magnitude of what comes of it.
+    /// Normalises a row; returns the smallest and the largest of what comes of it and 0.
     #[inline(always)]
-    pub(super) fn apply<S: Simd>(&self, simd: S, row: &mut [f32]) -> f32 {
+    pub(super) fn apply<S: Simd>(&self, simd: S, row: &mut [f32]) -> [f32; 2] {
         let mut sums = simd.splat(0.0);
         for row in row.chunks(LANES) {
             sums = simd.add(sums, simd.load_some(row, 0.0));
@@ -209,18 +219,25 @@ impl LayerNorm {
             squares = simd.mul_add(distance, distance, squares);
         }
         let scale = simd.splat(1.0 / (simd.sum(squares) / count + self.eps).sqrt());
-        let mut tops = simd.splat(0.0);
+        let (mut lows, mut highs) = (simd.splat(0.0), simd.splat(0.0));
         let shape = self.weight.chunks(LANES).zip(self.bias.chunks(LANES));
         for (row, (weight, bias)) in row.chunks_mut(LANES).zip(shape) {
             let distance = simd.sub(simd.load_some(row, mean), means);
             let weight = simd.load_some(weight, 0.0);
             let bias = simd.load_some(bias, 0.0);
             let x = simd.mul_add(simd.mul(distance, scale), weight, bias);
-            tops = simd.max(simd.abs(x), tops);
+            lows = simd.min(x, lows);
+            highs = simd.max(x, highs);
             simd.store_some(x, row);
         }
-        simd.top(tops)
+        [lowest(simd, lows), simd.top(highs)]
     }
+}
+
+/// The smallest lane.
+#[inline(always)]
+fn lowest<S: Simd>(simd: S, v: S::Vector) -> f32 {
+    -simd.top(simd.sub(simd.splat(0.0), v))
 }
 
 #[cfg(test)]
@@ -286,6 +303,7 @@ mod tests {
                 let mut ours = grid.clone();
                 level.run(Map(&Activate(activation, coarse), &mut ours));
                 for ((x, a), b) in grid.iter().zip(&ours).zip(&theirs) {
+                    assert!(*a >= least(activation), "{activation:?}({x}): {a}");
                     let near = (a - b).abs() < most;
                     assert!(near, "{activation:?}({x}), {}: {a}, not {b}", level.name());
                 }
@@ -309,13 +327,13 @@ mod tests {
     struct Rows<'a> {
         norm: &'a LayerNorm,
         row: &'a mut [f32],
-        top: &'a mut f32,
+        range: &'a mut [f32; 2],
     }
 
     impl Task for Rows<'_> {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
-            *self.top = self.norm.apply(simd, self.row);
+            *self.range = self.norm.apply(simd, self.row);
         }
     }
 
@@ -331,13 +349,15 @@ mod tests {
             let mean = row.iter().sum::<f32>() / len as f32;
             let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / len as f32;
             for level in Level::available() {
-                let (mut ours, mut top) = (row.clone(), 0.0);
+                let (mut ours, mut range) = (row.clone(), [0.0; 2]);
                 level.run(Rows {
                     norm: &norm,
                     row: &mut ours,
-                    top: &mut top,
+                    range: &mut range,
                 });
-                assert_eq!(top, ours.iter().fold(0f32, |top, x| top.max(x.abs())));
+                let low = ours.iter().fold(0f32, |low, x| low.min(*x));
+                let high = ours.iter().fold(0f32, |high, x| high.max(*x));
+                assert_eq!(range, [low, high]);
                 for (x, y) in row.iter().zip(&ours) {
                     let expected = (x - mean) / (variance + 1e-5).sqrt() * 2.0 + 0.5;
                     assert!((y - expected).abs() < 1e-4, "{}", level.name());

@@ -5,7 +5,7 @@
 //! the rest of a layer by blocks of rows and slices of inner states, so that what is at work stays in the cache.
 //!
 //! In int8, matrices are as stored, a scale for each row; the rows they meet are quantised to bytes, each by its own
-//! largest magnitude, inner states slice by slice; attention multiplies i16; the rest is f32.
+//! range, inner states slice by slice; queries, keys, values and softmax weights are bytes too; the rest is f32.
 
 mod attention;
 mod kernels;

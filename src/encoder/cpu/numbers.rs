@@ -1,7 +1,7 @@
 //! Stored matrices to packed ones, in int8 or f32.
 
 use super::attention;
-use super::kernels::{Bytes, Floats, Shorts};
+use super::kernels::{Bytes, Floats};
 use super::linear::{self, Linear};
 use crate::Result;
 use crate::encoder::quantize_row;
@@ -49,7 +49,7 @@ pub(super) struct F32;
 
 impl Numbers for Int8 {
     type Linear = Bytes;
-    type Attention = Shorts;
+    type Attention = Bytes;
     /// Numbers, and a scale for each row.
     type Matrix = (Vec<i8>, Vec<f32>);
 

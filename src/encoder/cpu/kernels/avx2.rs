@@ -2,7 +2,7 @@
 
 mod tiles;
 
-use super::weights::{self, FRACTION, LARGEST, POLYNOMIAL};
+use super::weights::{self, FRACTION, POLYNOMIAL};
 use super::{LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_ROWS};
 use std::arch::x86_64::*;
 use std::ptr;
@@ -59,28 +59,65 @@ impl<const DOT: u8> Avx2<DOT> {
     }
 }
 
-/// Softmax weights of scores, as the reference in [`weights`] has them.
+/// Softmax weights of scores, as the reference in [`super::weights`] has them; returns their sum.
+///
+/// # Safety
+/// There are as many weights as scores, and whole vectors of them.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn weigh(scores: [__m256i; 2], top: __m256i, shift: __m128i) -> __m256i {
-    let short = |number: u16| _mm256_set1_epi16(number.cast_signed());
-    let first = _mm256_srl_epi32(_mm256_sub_epi32(top, scores[0]), shift);
-    let second = _mm256_srl_epi32(_mm256_sub_epi32(top, scores[1]), shift);
-    // There are variable shifts for words only.
-    let largest = _mm256_set1_epi32(i32::from(LARGEST));
-    let whole = _mm256_packs_epi32(
-        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<FRACTION>(first)),
-        _mm256_srlv_epi32(largest, _mm256_srli_epi32::<FRACTION>(second)),
+unsafe fn weigh(scores: &[i32], top: i32, bits: u32, out: &mut [u8]) -> i32 {
+    let zero = _mm256_setzero_si256();
+    let top = _mm256_set1_epi32(top);
+    let (left, right) = (
+        _mm_cvtsi32_si128(16 - bits as i32),
+        _mm_cvtsi32_si128(bits as i32),
     );
-    let distance = _mm256_packus_epi32(first, second);
-    let fraction = _mm256_slli_epi16::<{ 16 - FRACTION }>(distance);
-    let mut power = short(POLYNOMIAL[2]);
-    for c in [POLYNOMIAL[1], POLYNOMIAL[0], i16::MAX.cast_unsigned()] {
-        power = _mm256_sub_epi16(short(c), _mm256_mulhi_epu16(fraction, power));
+    let first = _mm256_set1_epi16(POLYNOMIAL[0].cast_signed());
+    let second = _mm256_set1_epi16(POLYNOMIAL[1].cast_signed());
+    let one = _mm256_set1_epi16(u16::MAX.cast_signed());
+    // Packing goes by halves of 128 bits: four tokens of the first vector, four of the second.
+    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    let [a, b, c, d] = weights::thresholds();
+    let thresholds = _mm256_setr_epi64x(a, c, b, d);
+    let mut sums = zero;
+    let vectors = scores.as_chunks::<LANES>().0.iter();
+    for (scores, out) in vectors.zip(out.as_chunks_mut::<LANES>().0) {
+        let mut weights = [zero; 2];
+        for half in 0..2 {
+            let at: *const __m256i = scores[half * 16..].as_ptr().cast();
+            // SAFETY: a vector has four quarters.
+            let (low, high) = unsafe {
+                (
+                    _mm256_sub_epi32(top, _mm256_loadu_si256(at)),
+                    _mm256_sub_epi32(top, _mm256_loadu_si256(at.add(1))),
+                )
+            };
+            let fraction = _mm256_sll_epi16(_mm256_packus_epi32(low, high), left);
+            let power = _mm256_sub_epi16(first, _mm256_mulhi_epu16(fraction, second));
+            let power = _mm256_sub_epi16(one, _mm256_mulhi_epu16(fraction, power));
+            // There are shifts by different numbers for words only.
+            let weight = _mm256_packus_epi32(
+                _mm256_srlv_epi32(
+                    _mm256_unpacklo_epi16(power, zero),
+                    _mm256_srl_epi32(low, right),
+                ),
+                _mm256_srlv_epi32(
+                    _mm256_unpackhi_epi16(power, zero),
+                    _mm256_srl_epi32(high, right),
+                ),
+            );
+            weights[half] = _mm256_srli_epi16::<8>(_mm256_adds_epu16(weight, thresholds));
+        }
+        let packed = _mm256_packus_epi16(weights[0], weights[1]);
+        let weights = _mm256_permutevar8x32_epi32(packed, order);
+        sums = _mm256_add_epi64(sums, _mm256_sad_epu8(weights, zero));
+        // SAFETY: the array has the length of the instruction's.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), weights) }
     }
-    let weights = _mm256_mulhrs_epi16(power, whole);
-    // Packing goes by halves of 128 bits.
-    _mm256_permute4x64_epi64::<0b11_01_10_00>(weights)
+    let mut lanes = [0i64; 4];
+    // SAFETY: as above.
+    unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sums) }
+    lanes.iter().sum::<i64>() as i32
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -165,49 +202,12 @@ impl<const DOT: u8> Simd for Avx2<DOT> {
     }
 
     #[inline(always)]
-    fn weights(self, scores: &[i32], count: usize, top: i32, shift: i32, out: &mut [i16]) -> i32 {
-        assert!(scores.len() == out.len() && count <= out.len());
-        if !(1..32).contains(&shift) {
-            return weights::weights(scores, count, top, shift, out);
-        }
-        // SAFETY: `self` says that the features are there.
-        let (top, shift, mut sums) = unsafe {
-            (
-                _mm256_set1_epi32(top),
-                _mm_cvtsi32_si128(shift),
-                _mm256_setzero_si256(),
-            )
-        };
-        let chunks = scores
-            .as_chunks()
-            .0
-            .iter()
-            .zip(out.as_chunks_mut::<LANES>().0);
-        for (chunk, (scores, out)) in chunks.enumerate() {
-            let scores = self.integers(scores);
-            let halves = out.as_chunks_mut::<16>().0.iter_mut();
-            for (out, scores) in halves.zip(scores.as_chunks::<2>().0) {
-                // SAFETY: as above; the array has the length of the instruction's.
-                unsafe {
-                    let weights = weigh(*scores, top, shift);
-                    _mm256_storeu_si256(out.as_mut_ptr().cast(), weights);
-                }
-            }
-            let within = count.saturating_sub(chunk * LANES).min(LANES);
-            out[within..].fill(0);
-            for out in out.as_chunks::<16>().0 {
-                // SAFETY: as above.
-                unsafe {
-                    let weights = _mm256_loadu_si256(out.as_ptr().cast());
-                    let pairs = _mm256_madd_epi16(weights, _mm256_set1_epi16(1));
-                    sums = _mm256_add_epi32(sums, pairs);
-                }
-            }
-        }
-        let mut lanes = [0; 8];
-        // SAFETY: as above.
-        unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sums) }
-        lanes.iter().sum()
+    fn weights(self, scores: &[i32], top: i32, bits: u32, out: &mut [u8]) -> i32 {
+        assert!(
+            scores.len() == out.len() && scores.len().is_multiple_of(LANES) && bits <= FRACTION
+        );
+        // SAFETY: `self` says that the features are there; the assertion, what the slices have.
+        unsafe { weigh(scores, top, bits, out) }
     }
 
     #[inline(always)]
@@ -259,28 +259,66 @@ impl<const DOT: u8> Simd for Avx2<DOT> {
     }
 
     #[inline(always)]
-    fn store_i16(self, v: Self::Vector, out: &mut [i16; LANES]) {
+    fn store_i8(self, v: Self::Vector, out: &mut [u8; LANES]) {
         let v = quarters!(_mm256_cvtps_epi32, v);
-        let at: *mut __m256i = out.as_mut_ptr().cast();
         // SAFETY: as above.
         unsafe {
             let low = _mm256_packs_epi32(v[0], v[1]);
             let high = _mm256_packs_epi32(v[2], v[3]);
-            _mm256_storeu_si256(at, _mm256_permute4x64_epi64::<0b11_01_10_00>(low));
-            _mm256_storeu_si256(at.add(1), _mm256_permute4x64_epi64::<0b11_01_10_00>(high));
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            let bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), bytes);
         }
     }
 
     #[inline(always)]
-    fn store_pairs(self, first: Self::Vector, second: Self::Vector, out: &mut [Line; 2]) {
-        let first = quarters!(_mm256_cvtps_epi32, first);
-        let second = quarters!(_mm256_cvtps_epi32, second);
+    fn store_half(self, v: Self::Vector, out: &mut [u16; LANES]) {
+        let at: *mut __m256i = out.as_mut_ptr().cast();
+        for half in 0..2 {
+            // SAFETY: as above.
+            unsafe {
+                let round = _mm256_set1_epi32(1 << 15);
+                let low = _mm256_add_epi32(_mm256_castps_si256(v[2 * half]), round);
+                let high = _mm256_add_epi32(_mm256_castps_si256(v[2 * half + 1]), round);
+                let (low, high) = (_mm256_srli_epi32::<16>(low), _mm256_srli_epi32::<16>(high));
+                let shorts = _mm256_packus_epi32(low, high);
+                let shorts = _mm256_permute4x64_epi64::<0b11_01_10_00>(shorts);
+                _mm256_storeu_si256(at.add(half), shorts);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn load_half(self, halves: &[u16; LANES]) -> Self::Vector {
+        let eights = halves.as_chunks::<8>().0;
+        let at = [0, 1, 2, 3].map(|i| eights[i].as_ptr().cast());
+        let halves = quarters!(_mm_loadu_si128, at);
+        let bits = quarters!(_mm256_cvtepu16_epi32, halves);
+        let bits = quarters!(upper, bits);
+        quarters!(_mm256_castsi256_ps, bits)
+    }
+
+    #[inline(always)]
+    fn store_words(self, v: [Self::Vector; 4], out: &mut [Line; 2]) {
+        let [a, b, c, d] = v;
+        let [a, b] = [
+            quarters!(_mm256_cvtps_epi32, a),
+            quarters!(_mm256_cvtps_epi32, b),
+        ];
+        let [c, d] = [
+            quarters!(_mm256_cvtps_epi32, c),
+            quarters!(_mm256_cvtps_epi32, d),
+        ];
         let at: *mut __m256i = out.as_mut_ptr().cast();
         for quarter in 0..4 {
             // SAFETY: as above; two lines have room for four vectors, and their type aligns them.
             unsafe {
-                let second = _mm256_slli_epi32::<16>(second[quarter]);
-                let words = _mm256_blend_epi16::<0b1010_1010>(first[quarter], second);
+                let first = _mm256_packs_epi32(a[quarter], b[quarter]);
+                let second = _mm256_packs_epi32(c[quarter], d[quarter]);
+                // Four bytes of each in each half, to words of one byte of each.
+                let bytes = _mm256_packs_epi16(first, second);
+                let order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+                let words = _mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(order));
                 _mm256_store_si256(at.add(quarter), words);
             }
         }
@@ -369,6 +407,13 @@ impl<const DOT: u8> Simd for Avx2<DOT> {
             _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
         }
     }
+}
+
+/// Halves to where they came from.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn upper(halves: __m256i) -> __m256i {
+    _mm256_slli_epi32::<16>(halves)
 }
 
 /// Integers to exponents.

@@ -2,7 +2,7 @@
 
 mod tiles;
 
-use super::weights::{self, FRACTION, LARGEST, POLYNOMIAL};
+use super::weights::{self, FRACTION, POLYNOMIAL};
 use super::{COLUMNS, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_ROWS};
 use std::arch::x86_64::*;
 use std::ptr;
@@ -92,11 +92,13 @@ impl Simd for Avx512 {
         rows: Rows<P::Input>,
         panels: &[[Line; 4]],
         words: usize,
+        starts: &[[P::Sum; WIDE]],
         out: &mut [P::Sum],
         out_stride: usize,
     ) {
         assert!(rows.count <= TALL_ROWS && rows.hold(words, P::INPUTS));
-        assert!(out.len() >= (rows.count - 1) * out_stride + panels.len() / words * WIDE);
+        assert_eq!(starts.len() * words, panels.len());
+        assert!(out.len() >= (rows.count - 1) * out_stride + starts.len() * WIDE);
         let tiles = match rows.count {
             1 => tiles::<P, 1, 0>,
             2 => tiles::<P, 2, 0>,
@@ -118,6 +120,7 @@ impl Simd for Avx512 {
                 rows.stride * size_of::<P::Input>(),
                 panels,
                 words,
+                starts.as_ptr().cast(),
                 out.as_mut_ptr().cast(),
                 out_stride,
             );
@@ -162,20 +165,13 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn columns<P: Product>(self, rows: Rows<P::Input>, lines: &mut [[Line; 4]], line: usize) {
-        assert!(rows.count == COLUMNS && rows.hold(lines.len(), P::INPUTS));
+        let whole = lines.len().next_multiple_of(COLUMNS);
+        assert!(rows.count == COLUMNS && rows.hold(whole, P::INPUTS));
         let stride = rows.stride * size_of::<P::Input>();
         let numbers: *const u8 = rows.numbers.as_ptr().cast();
-        let (blocks, rest) = lines.as_chunks_mut();
-        for (block, lines) in blocks.iter_mut().enumerate() {
+        for (block, lines) in lines.chunks_mut(COLUMNS).enumerate() {
             // SAFETY: `self` says that the features are there; the assertion, that every row has these words.
             unsafe { transpose(numbers.add(block * 4 * COLUMNS), stride, lines, line) }
-        }
-        let first = blocks.len() * COLUMNS;
-        for (word, lines) in rest.iter_mut().enumerate() {
-            for (row, column) in lines[line].0.iter_mut().enumerate() {
-                let word = (first + word) * P::INPUTS;
-                *column = P::word(&rows.numbers[row * rows.stride + word..]);
-            }
         }
     }
 
@@ -191,57 +187,10 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn weights(self, scores: &[i32], count: usize, top: i32, shift: i32, out: &mut [i16]) -> i32 {
-        assert!(scores.len() == out.len() && count <= out.len());
-        if !(1..32).contains(&shift) {
-            return weights::weights(scores, count, top, shift, out);
-        }
-        // SAFETY: `self` says that the features are there.
-        let (top, shift, mut sums) = unsafe {
-            (
-                _mm512_set1_epi32(top),
-                _mm512_set1_epi32(shift),
-                _mm512_setzero_si512(),
-            )
-        };
-        let (scores, out) = (
-            scores.as_chunks::<LANES>().0,
-            out.as_chunks_mut::<LANES>().0,
-        );
-        let full = count / LANES / 2;
-        let (pairs, rest) = scores.split_at(2 * full);
-        let (pairs_out, rest_out) = out.split_at_mut(2 * full);
-        // Two at a time, so that instructions need not wait for one another.
-        let pairs = pairs
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .zip(pairs_out.as_chunks_mut::<2>().0);
-        for ([first, second], out) in pairs {
-            let scores = [self.integers(first), self.integers(second)];
-            // SAFETY: as above; `out` has a place for every lane.
-            unsafe {
-                let weights = weigh(scores, top, shift);
-                for (weights, out) in weights.into_iter().zip(out) {
-                    sums = _mm512_dpwssd_epi32(sums, weights, _mm512_set1_epi16(1));
-                    _mm512_storeu_si512(out.as_mut_ptr().cast(), weights);
-                }
-            }
-        }
-        let mut left = count - 2 * full * LANES;
-        for (scores, out) in rest.iter().zip(rest_out) {
-            let here = left.min(LANES);
-            left -= here;
-            // SAFETY: as above.
-            unsafe {
-                let [weights] = weigh([self.integers(scores)], top, shift);
-                let weights = _mm512_maskz_mov_epi16(((1u64 << here) - 1) as u32, weights);
-                sums = _mm512_dpwssd_epi32(sums, weights, _mm512_set1_epi16(1));
-                _mm512_storeu_si512(out.as_mut_ptr().cast(), weights);
-            }
-        }
-        // SAFETY: as above.
-        unsafe { _mm512_reduce_add_epi32(sums) }
+    fn weights(self, scores: &[i32], top: i32, bits: u32, out: &mut [u8]) -> i32 {
+        assert!(scores.len() == out.len() && scores.len().is_multiple_of(WIDE) && bits <= FRACTION);
+        // SAFETY: `self` says that the features are there; the assertion, what the slices have.
+        unsafe { weigh(scores, top, bits, out) }
     }
 
     #[inline(always)]
@@ -293,24 +242,59 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn store_i16(self, v: Self::Vector, out: &mut [i16; LANES]) {
-        let v = halves!(_mm512_cvtps_epi32, v);
+    fn store_i8(self, v: Self::Vector, out: &mut [u8; LANES]) {
+        // What is left of an integer when all but its lowest byte is cut off is the same with a sign and without.
+        self.store_u8(v, out);
+    }
+
+    #[inline(always)]
+    fn store_half(self, v: Self::Vector, out: &mut [u16; LANES]) {
+        let bits = halves!(_mm512_castps_si512, v);
         // SAFETY: as above.
         unsafe {
-            let shorts = in_order(_mm512_packs_epi32(v[0], v[1]));
-            _mm512_storeu_si512(out.as_mut_ptr().cast(), shorts);
+            let round = _mm512_set1_epi32(1 << 15);
+            let first = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits[0], round));
+            let second = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits[1], round));
+            let at: *mut __m256i = out.as_mut_ptr().cast();
+            _mm256_storeu_si256(at, _mm512_cvtepi32_epi16(first));
+            _mm256_storeu_si256(at.add(1), _mm512_cvtepi32_epi16(second));
         }
     }
 
     #[inline(always)]
-    fn store_pairs(self, first: Self::Vector, second: Self::Vector, out: &mut [Line; 2]) {
-        let first = halves!(_mm512_cvtps_epi32, first);
-        let second = halves!(_mm512_cvtps_epi32, second);
-        for ((line, first), second) in out.iter_mut().zip(first).zip(second) {
+    fn load_half(self, halves: &[u16; LANES]) -> Self::Vector {
+        // SAFETY: as above; the array has two halves.
+        unsafe {
+            let at: *const __m256i = halves.as_ptr().cast();
+            let first = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at));
+            let second = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.add(1)));
+            [
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(first)),
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(second)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn store_words(self, v: [Self::Vector; 4], out: &mut [Line; 2]) {
+        let [a, b, c, d] = v;
+        let [a, b] = [
+            halves!(_mm512_cvtps_epi32, a),
+            halves!(_mm512_cvtps_epi32, b),
+        ];
+        let [c, d] = [
+            halves!(_mm512_cvtps_epi32, c),
+            halves!(_mm512_cvtps_epi32, d),
+        ];
+        for (half, line) in out.iter_mut().enumerate() {
             // SAFETY: as above; a line is a vector, aligned by its type.
             unsafe {
-                let second = _mm512_slli_epi32::<16>(second);
-                let words = _mm512_mask_blend_epi16(0xaaaa_aaaa, first, second);
+                let first = _mm512_packs_epi32(a[half], b[half]);
+                let second = _mm512_packs_epi32(c[half], d[half]);
+                // Four bytes of each in each part of 128 bits, to words of one byte of each.
+                let bytes = _mm512_packs_epi16(first, second);
+                let order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+                let words = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(order));
                 _mm512_store_si512(line.0.as_mut_ptr().cast(), words);
             }
         }
@@ -394,47 +378,60 @@ impl Simd for Avx512 {
     }
 }
 
-/// What was packed, by parts of 128 bits, from two vectors.
-#[target_feature(enable = "avx512f")]
+/// Softmax weights of scores, as the reference in [`super::weights`] has them; returns their sum.
+///
+/// # Safety
+/// There are as many weights as scores, and whole panels of them.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 #[inline]
-fn in_order(packed: __m512i) -> __m512i {
-    _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed)
-}
-
-/// Softmax weights of scores, as the reference in [`weights`] has them.
-#[target_feature(enable = "avx512f,avx512bw")]
-#[inline]
-fn weigh<const N: usize>(scores: [[__m512i; 2]; N], top: __m512i, shift: __m512i) -> [__m512i; N] {
-    let short = |number: u16| _mm512_set1_epi16(number.cast_signed());
-    let mut fraction = [_mm512_setzero_si512(); N];
-    let mut whole = fraction;
-    for n in 0..N {
-        let first = _mm512_srlv_epi32(_mm512_sub_epi32(top, scores[n][0]), shift);
-        let second = _mm512_srlv_epi32(_mm512_sub_epi32(top, scores[n][1]), shift);
-        let distance = in_order(_mm512_packus_epi32(first, second));
-        fraction[n] = _mm512_slli_epi16::<{ 16 - FRACTION as u32 }>(distance);
-        let steps = _mm512_srli_epi16::<{ FRACTION as u32 }>(distance);
-        whole[n] = _mm512_srlv_epi16(_mm512_set1_epi16(LARGEST), steps);
-    }
-    let mut power = [short(POLYNOMIAL[2]); N];
-    for c in [POLYNOMIAL[1], POLYNOMIAL[0], i16::MAX.cast_unsigned()] {
-        for n in 0..N {
-            power[n] = _mm512_sub_epi16(short(c), _mm512_mulhi_epu16(fraction[n], power[n]));
+unsafe fn weigh(scores: &[i32], top: i32, bits: u32, out: &mut [u8]) -> i32 {
+    let top = _mm512_set1_epi32(top);
+    let (left, right) = (
+        _mm512_set1_epi16(16 - bits as i16),
+        _mm512_set1_epi16(bits as i16),
+    );
+    let first = _mm512_set1_epi16(POLYNOMIAL[0].cast_signed());
+    let second = _mm512_set1_epi16(POLYNOMIAL[1].cast_signed());
+    let one = _mm512_set1_epi16(u16::MAX.cast_signed());
+    // Packing goes by parts of 128 bits: four tokens of the first vector, four of the second and so on.
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    let [a, b, c, d] = weights::thresholds();
+    let thresholds = _mm512_setr_epi64(a, a, b, b, c, c, d, d);
+    let mut sums = _mm512_setzero_si512();
+    let panels = scores.as_chunks::<WIDE>().0.iter();
+    for (scores, out) in panels.zip(out.as_chunks_mut::<WIDE>().0) {
+        let mut weights = [_mm512_setzero_si512(); 2];
+        for half in 0..2 {
+            let at: *const __m512i = scores[half * LANES..].as_ptr().cast();
+            // SAFETY: a panel has four vectors.
+            let distance = unsafe {
+                _mm512_packus_epi32(
+                    _mm512_sub_epi32(top, _mm512_loadu_si512(at)),
+                    _mm512_sub_epi32(top, _mm512_loadu_si512(at.add(1))),
+                )
+            };
+            let fraction = _mm512_sllv_epi16(distance, left);
+            let power = _mm512_sub_epi16(first, _mm512_mulhi_epu16(fraction, second));
+            let power = _mm512_sub_epi16(one, _mm512_mulhi_epu16(fraction, power));
+            let weight = _mm512_srlv_epi16(power, _mm512_srlv_epi16(distance, right));
+            weights[half] = _mm512_srli_epi16::<8>(_mm512_adds_epu16(weight, thresholds));
         }
+        let packed = _mm512_packus_epi16(weights[0], weights[1]);
+        let weights = _mm512_permutexvar_epi32(order, packed);
+        sums = _mm512_dpbusd_epi32(sums, weights, _mm512_set1_epi8(1));
+        // SAFETY: the array has the length of the instruction's.
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), weights) }
     }
-    for n in 0..N {
-        power[n] = _mm512_mulhrs_epi16(power[n], whole[n]);
-    }
-    power
+    _mm512_reduce_add_epi32(sums)
 }
 
-/// 16 words of 16 rows, the words side by side, to 16 lines, the rows side by side.
+/// 16 words of 16 rows, the words side by side, to up to 16 lines, the rows side by side.
 ///
 /// # Safety
 /// `rows` points to the first word of the first of 16 rows of 16 words, `stride` bytes apart.
 #[target_feature(enable = "avx512f")]
 #[inline]
-unsafe fn transpose(rows: *const u8, stride: usize, lines: &mut [[Line; 4]; COLUMNS], line: usize) {
+unsafe fn transpose(rows: *const u8, stride: usize, lines: &mut [[Line; 4]], line: usize) {
     let mut a = [_mm512_setzero_si512(); COLUMNS];
     for (row, a) in a.iter_mut().enumerate() {
         // SAFETY: the caller's contract.

@@ -1,7 +1,7 @@
 //! Tiles of matrix products and vectors for all that stands between them, for the best instructions that the processor has.
 //!
 //! A product of two matrices is cut into tiles of a few rows × [`WIDE`] or [`TALL`] columns whose sums stay in registers.
-//! All products work on words of 32 bits: one f32, two i16, or four bytes. A word of a row meets the words of all
+//! All products work on words of 32 bits: one f32 or four bytes. A word of a row meets the words of all
 //! columns of a [`Line`] at once. The rows are stored as they are; the columns are packed into panels of lines by
 //! whoever owns them.
 //!
@@ -17,6 +17,7 @@ mod portable;
 pub(super) mod weights;
 
 use portable::Portable;
+use std::ops::Neg;
 
 /// Columns of a line.
 pub(super) const COLUMNS: usize = 16;
@@ -45,7 +46,7 @@ pub(super) trait Product: Copy + Send + Sync + 'static {
     /// A number of a row.
     type Input: Copy + Default + Send + Sync;
     /// A sum of products.
-    type Sum: Copy + Default + Send + Sync;
+    type Sum: Copy + Default + Neg<Output = Self::Sum> + Send + Sync;
     /// Numbers of a word.
     const INPUTS: usize;
     /// For the levels, which cannot be generic in instructions.
@@ -64,7 +65,7 @@ pub(super) trait Product: Copy + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Bytes,
-    Shorts,
+    Unsigned,
     Floats,
 }
 
@@ -72,9 +73,9 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes;
 
-/// i16 times i16.
+/// Bytes of a row, from 0 to 255, times signed bytes of a column.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shorts;
+pub(super) struct Unsigned;
 
 /// f32 times f32.
 #[derive(Debug, Clone, Copy)]
@@ -106,15 +107,15 @@ impl Product for Bytes {
     }
 }
 
-impl Product for Shorts {
-    type Input = i16;
+impl Product for Unsigned {
+    type Input = u8;
     type Sum = i32;
-    const INPUTS: usize = 2;
-    const KIND: Kind = Kind::Shorts;
+    const INPUTS: usize = 4;
+    const KIND: Kind = Kind::Unsigned;
 
     #[inline(always)]
-    fn word(numbers: &[i16]) -> u32 {
-        pair(numbers[0], numbers[1])
+    fn word(numbers: &[u8]) -> u32 {
+        Bytes::word(numbers)
     }
 
     #[inline(always)]
@@ -123,12 +124,11 @@ impl Product for Shorts {
     }
 
     #[inline(always)]
-    fn add(sum: i32, row: &[i16], column: u32) -> i32 {
-        let [a, b, c, d] = column.to_ne_bytes();
-        let column = [i16::from_ne_bytes([a, b]), i16::from_ne_bytes([c, d])];
+    fn add(sum: i32, row: &[u8], column: u32) -> i32 {
+        let column = column.to_ne_bytes();
         let products = row.iter().zip(column);
         sum + products
-            .map(|(&a, b)| i32::from(a) * i32::from(b))
+            .map(|(&a, b)| i32::from(a) * i32::from(b.cast_signed()))
             .sum::<i32>()
     }
 }
@@ -153,13 +153,6 @@ impl Product for Floats {
     fn add(sum: f32, row: &[f32], column: u32) -> f32 {
         sum + row[0] * f32::from_bits(column)
     }
-}
-
-/// A word of two i16.
-#[inline(always)]
-pub(super) fn pair(first: i16, second: i16) -> u32 {
-    let ([a, b], [c, d]) = (first.to_ne_bytes(), second.to_ne_bytes());
-    u32::from_ne_bytes([a, b, c, d])
 }
 
 /// Rows of numbers in one slice, `stride` apart.
@@ -200,22 +193,23 @@ pub(super) trait Simd: Copy + Send + Sync {
         out_stride: usize,
     );
 
-    /// `out[r][c] = Σ rows[r] · panels[c]` for up to [`TALL_ROWS`] rows of [`Shorts`] or [`Floats`] and all columns of several
-    /// panels of `words` lines each.
+    /// `out[r][c] = Σ rows[r] · panels[c]` for up to [`TALL_ROWS`] rows and all columns of several panels of `words` lines
+    /// each, as [`Simd::wide`] with a `start` for each panel.
     ///
     /// # Panics
-    /// As [`Simd::wide`].
+    /// As [`Simd::wide`], and where there are not as many starts as panels.
     #[inline(always)]
     fn panels<P: Product>(
         self,
         rows: Rows<P::Input>,
         panels: &[[Line; 4]],
         words: usize,
+        starts: &[[P::Sum; WIDE]],
         out: &mut [P::Sum],
         out_stride: usize,
     ) {
-        let start = [P::Sum::default(); WIDE];
-        for (panel, lines) in panels.chunks_exact(words).enumerate() {
+        assert_eq!(starts.len() * words, panels.len());
+        for (panel, (lines, start)) in panels.chunks_exact(words).zip(starts).enumerate() {
             for first in (0..rows.count).step_by(WIDE_ROWS) {
                 let rows = Rows {
                     numbers: &rows.numbers[first * rows.stride..],
@@ -223,12 +217,12 @@ pub(super) trait Simd: Copy + Send + Sync {
                     count: WIDE_ROWS.min(rows.count - first),
                 };
                 let out = &mut out[first * out_stride + panel * WIDE..];
-                self.wide::<P>(rows, lines, Some(&start), out, out_stride);
+                self.wide::<P>(rows, lines, Some(start), out, out_stride);
             }
         }
     }
 
-    /// The same for up to [`TALL_ROWS`] rows and [`TALL`] columns of [`Shorts`] or [`Floats`], from 0.
+    /// The same for up to [`TALL_ROWS`] rows and [`TALL`] columns of [`Unsigned`] or [`Floats`], from 0.
     ///
     /// # Panics
     /// As [`Simd::wide`].
@@ -239,7 +233,8 @@ pub(super) trait Simd: Copy + Send + Sync {
         out: &mut [P::Sum; TALL * TALL_ROWS],
     );
 
-    /// Makes the words of [`COLUMNS`] rows a line each: `lines[w][line]` takes word `w` of every row.
+    /// Makes the words of [`COLUMNS`] rows a line each: `lines[w][line]` takes word `w` of every row. Rows have whole lines
+    /// of words, whether or not as many are taken.
     ///
     /// # Panics
     /// Where the rows are not as many, or too short.
@@ -258,13 +253,13 @@ pub(super) trait Simd: Copy + Send + Sync {
         scores.iter().copied().fold(i32::MIN, i32::max)
     }
 
-    /// Softmax weights of integer scores, whole vectors of them, as [`weights`] says.
+    /// Softmax weights of integer scores, whole panels of them, none more than 2^31 from another, as [`weights`] says.
     ///
     /// # Panics
-    /// Where there are not as many weights as scores, or fewer than `count`.
+    /// Where there are not as many weights as scores.
     #[inline(always)]
-    fn weights(self, scores: &[i32], count: usize, top: i32, shift: i32, out: &mut [i16]) -> i32 {
-        weights::weights(scores, count, top, shift, out)
+    fn weights(self, scores: &[i32], top: i32, bits: u32, out: &mut [u8]) -> i32 {
+        weights::weights(scores, top, bits, out)
     }
 
     /// Says that these lines are wanted soon.
@@ -281,11 +276,25 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// Numbers of −0.5 to 255.5, rounded half to even.
     fn store_u8(self, v: Self::Vector, out: &mut [u8; LANES]);
 
-    /// Numbers that fit, rounded half to even.
-    fn store_i16(self, v: Self::Vector, out: &mut [i16; LANES]);
+    /// Numbers of −128 to 127, rounded half to even: signed bytes, bit by bit.
+    fn store_i8(self, v: Self::Vector, out: &mut [u8; LANES]);
 
-    /// Words of two i16, rounded as by [`Simd::store_i16`]: the first of `first`, the second of `second`.
-    fn store_pairs(self, first: Self::Vector, second: Self::Vector, out: &mut [Line; 2]);
+    /// Numbers as bfloat16, the upper halves of f32, half away from 0.
+    #[inline(always)]
+    fn store_half(self, v: Self::Vector, out: &mut [u16; LANES]) {
+        let mut numbers = [0.0; LANES];
+        self.store(v, &mut numbers);
+        *out = numbers.map(|x: f32| (x.to_bits().wrapping_add(1 << 15) >> 16) as u16);
+    }
+
+    /// Numbers that [`Simd::store_half`] stored.
+    #[inline(always)]
+    fn load_half(self, halves: &[u16; LANES]) -> Self::Vector {
+        self.load(&halves.map(|half| f32::from_bits(u32::from(half) << 16)))
+    }
+
+    /// Words of four signed bytes, rounded as by [`Simd::store_i8`]: the first of the first vector and so on.
+    fn store_words(self, v: [Self::Vector; 4], out: &mut [Line; 2]);
 
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 
@@ -342,6 +351,32 @@ pub(super) trait Simd: Copy + Send + Sync {
                 let mut lanes = [rest; LANES];
                 lanes[..numbers.len()].copy_from_slice(numbers);
                 self.load(&lanes)
+            }
+        }
+    }
+
+    /// [`Simd::load_half`] of a slice, which may be shorter than a vector; 0 behind it.
+    #[inline(always)]
+    fn load_some_half(self, halves: &[u16]) -> Self::Vector {
+        match halves.first_chunk() {
+            Some(halves) => self.load_half(halves),
+            None => {
+                let mut lanes = [0; LANES];
+                lanes[..halves.len()].copy_from_slice(halves);
+                self.load_half(&lanes)
+            }
+        }
+    }
+
+    /// [`Simd::store_half`] of as many lanes as `out` takes.
+    #[inline(always)]
+    fn store_some_half(self, v: Self::Vector, out: &mut [u16]) {
+        match out.first_chunk_mut() {
+            Some(out) => self.store_half(v, out),
+            None => {
+                let mut lanes = [0; LANES];
+                self.store_half(v, &mut lanes);
+                out.copy_from_slice(&lanes[..out.len()]);
             }
         }
     }

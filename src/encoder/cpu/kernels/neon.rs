@@ -7,6 +7,9 @@ use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 use std::ptr;
 
+/// Columns of a tile, four to a register of sums.
+const WIDTH: usize = 32;
+
 /// A processor with NEON and its dot product.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Neon(());
@@ -34,28 +37,22 @@ impl Neon {
         self,
         rows: Rows<P::Input>,
         panel: &[[Line; L]],
-        go_on: bool,
+        mut go_on: bool,
         out: *mut i32,
         out_stride: usize,
     ) {
-        // The words of columns come apart into two registers of shorts; beside 24 sums the compiler runs out of them.
-        let (most, columns) = match P::KIND {
-            Kind::Shorts => (6, 8),
-            Kind::Bytes | Kind::Floats => (3, 32),
-        };
+        if P::KIND == Kind::Unsigned {
+            // SAFETY: as below, for all rows and columns.
+            unsafe { lift(rows.count, panel, go_on, out, out_stride) }
+            go_on = true;
+        }
         let stride = rows.stride * size_of::<P::Input>();
-        for column in (0..COLUMNS * L).step_by(columns) {
-            for first in (0..rows.count).step_by(most) {
-                let tile = match (P::KIND, most.min(rows.count - first)) {
-                    (Kind::Shorts, 1) => tile::<P, 1, 2, L>,
-                    (Kind::Shorts, 2) => tile::<P, 2, 2, L>,
-                    (Kind::Shorts, 3) => tile::<P, 3, 2, L>,
-                    (Kind::Shorts, 4) => tile::<P, 4, 2, L>,
-                    (Kind::Shorts, 5) => tile::<P, 5, 2, L>,
-                    (Kind::Shorts, _) => tile::<P, 6, 2, L>,
-                    (_, 1) => tile::<P, 1, 8, L>,
-                    (_, 2) => tile::<P, 2, 8, L>,
-                    (_, _) => tile::<P, 3, 8, L>,
+        for column in (0..COLUMNS * L).step_by(WIDTH) {
+            for first in (0..rows.count).step_by(3) {
+                let tile = match rows.count - first {
+                    1 => tile::<P, 1, L>,
+                    2 => tile::<P, 2, L>,
+                    _ => tile::<P, 3, L>,
                 };
                 // SAFETY: `self` says that the features are there; the rest is the caller's contract, for the rows from
                 // `first` and some columns.
@@ -93,6 +90,15 @@ macro_rules! eighths {
     };
 }
 
+impl Neon {
+    #[inline(always)]
+    fn integers(self, numbers: &[i32; LANES]) -> [int32x4_t; 8] {
+        let eighths = numbers.as_chunks::<4>().0;
+        let at = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| eighths[i].as_ptr());
+        eighths!(vld1q_s32, at)
+    }
+}
+
 impl Simd for Neon {
     type Vector = [float32x4_t; 8];
 
@@ -122,6 +128,21 @@ impl Simd for Neon {
         assert!(rows.count <= TALL_ROWS && rows.hold(panel.len(), P::INPUTS));
         // SAFETY: as for `wide`; `out` has a place for every row.
         unsafe { self.tiles::<P, 2>(rows, panel, false, out.as_mut_ptr().cast(), TALL) }
+    }
+
+    #[inline(always)]
+    fn top_i32(self, scores: &[i32]) -> i32 {
+        // SAFETY: `self` says that the features are there.
+        let mut tops = unsafe { [vdupq_n_s32(i32::MIN); 8] };
+        for scores in scores.as_chunks().0 {
+            tops = eighths!(vmaxq_s32, tops, self.integers(scores));
+        }
+        // SAFETY: as above.
+        unsafe {
+            let low = vmaxq_s32(vmaxq_s32(tops[0], tops[1]), vmaxq_s32(tops[2], tops[3]));
+            let high = vmaxq_s32(vmaxq_s32(tops[4], tops[5]), vmaxq_s32(tops[6], tops[7]));
+            vmaxvq_s32(vmaxq_s32(low, high))
+        }
     }
 
     #[inline(always)]
@@ -161,9 +182,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn load_i32(self, numbers: &[i32; LANES]) -> Self::Vector {
-        let eighths = numbers.as_chunks::<4>().0;
-        let at = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| eighths[i].as_ptr());
-        let numbers = eighths!(vld1q_s32, at);
+        let numbers = self.integers(numbers);
         eighths!(vcvtq_f32_s32, numbers)
     }
 
@@ -182,20 +201,46 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn store_i16(self, v: Self::Vector, out: &mut [i16; LANES]) {
+    fn store_i8(self, v: Self::Vector, out: &mut [u8; LANES]) {
         let v = eighths!(vcvtnq_s32_f32, v);
-        for (out, v) in out.as_chunks_mut::<8>().0.iter_mut().zip(v.as_chunks().0) {
-            let [a, b] = *v;
+        for (out, v) in out.as_chunks_mut::<16>().0.iter_mut().zip(v.as_chunks().0) {
+            let [a, b, c, d] = *v;
             // SAFETY: as above.
-            unsafe { vst1q_s16(out.as_mut_ptr(), vqmovn_high_s32(vqmovn_s32(a), b)) }
+            unsafe {
+                let low = vqmovn_high_s32(vqmovn_s32(a), b);
+                let high = vqmovn_high_s32(vqmovn_s32(c), d);
+                let bytes = vqmovn_high_s16(vqmovn_s16(low), high);
+                vst1q_s8(out.as_mut_ptr().cast(), bytes);
+            }
         }
     }
 
     #[inline(always)]
-    fn store_pairs(self, first: Self::Vector, second: Self::Vector, out: &mut [Line; 2]) {
-        let first = eighths!(vcvtnq_s32_f32, first);
-        let second = eighths!(vcvtnq_s32_f32, second);
-        let words = eighths!(pairs, first, second);
+    fn store_half(self, v: Self::Vector, out: &mut [u16; LANES]) {
+        let v = eighths!(vreinterpretq_u32_f32, v);
+        for (out, v) in out.as_chunks_mut::<8>().0.iter_mut().zip(v.as_chunks().0) {
+            let [a, b] = *v;
+            // SAFETY: as above.
+            unsafe {
+                let low = vrshrn_n_u32::<16>(a);
+                vst1q_u16(out.as_mut_ptr(), vrshrn_high_n_u32::<16>(low, b));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn load_half(self, halves: &[u16; LANES]) -> Self::Vector {
+        let eighths = halves.as_chunks::<4>().0;
+        let at = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| eighths[i].as_ptr());
+        let halves = eighths!(vld1_u16, at);
+        let bits = eighths!(upper, halves);
+        eighths!(vreinterpretq_f32_u32, bits)
+    }
+
+    #[inline(always)]
+    fn store_words(self, v: [Self::Vector; 4], out: &mut [Line; 2]) {
+        let [a, b, c, d] = v.map(|v| eighths!(vcvtnq_s32_f32, v));
+        let words = eighths!(words, a, b, c, d);
         let out = out.iter_mut().flat_map(|line| line.0.as_chunks_mut().0);
         for (out, words) in out.zip(words) {
             let out: &mut [u32; 4] = out;
@@ -288,21 +333,69 @@ fn shift(steps: int32x4_t) -> int32x4_t {
     vshlq_n_s32::<23>(steps)
 }
 
-/// Words of two i16.
+/// Halves to where they came from.
 #[target_feature(enable = "neon")]
 #[inline]
-fn pairs(first: int32x4_t, second: int32x4_t) -> uint32x4_t {
+fn upper(halves: uint16x4_t) -> uint32x4_t {
+    vshll_n_u16::<16>(halves)
+}
+
+/// Words of the lowest bytes of four numbers.
+#[target_feature(enable = "neon")]
+#[inline]
+fn words(a: int32x4_t, b: int32x4_t, c: int32x4_t, d: int32x4_t) -> uint32x4_t {
+    let first = vsliq_n_s32::<8>(a, b);
+    let second = vsliq_n_s32::<8>(c, d);
     vreinterpretq_u32_s32(vsliq_n_s32::<16>(first, second))
 }
 
-/// A tile of `R` rows × 4 · `V` columns from number `column` on: 3 × 32 fill 24 of the 32 registers with sums and 3 with
-/// four words of each row; 6 × 8 fill 12 and 6.
+/// Puts into `out` what tiles of unsigned bytes go on from: 128 times the sum of each column, which they lack because
+/// they take 128 from every byte of a row.
 ///
 /// # Safety
-/// `rows` points to `R` rows, `stride` bytes apart, of at least `panel.len()` words; `out` to `R` rows of 4 · `V` sums,
-/// `out_stride` sums apart. The lines have the columns.
+/// `out` has 16 · `L` sums for each of `count` rows, `out_stride` sums apart.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tile<P: Product, const R: usize, const V: usize, const L: usize>(
+unsafe fn lift<const L: usize>(
+    count: usize,
+    panel: &[[Line; L]],
+    go_on: bool,
+    out: *mut i32,
+    out_stride: usize,
+) {
+    let mut sums = [[vdupq_n_s32(0); COLUMNS / 4]; L];
+    for lines in panel {
+        for (line, sums) in lines.iter().zip(&mut sums) {
+            for (words, sum) in line.0.as_chunks::<4>().0.iter().zip(sums) {
+                // SAFETY: four words are as long as a register.
+                let columns = unsafe { vld1q_s8(words.as_ptr().cast()) };
+                *sum = dot::<0>(*sum, columns, vdupq_n_s8(1));
+            }
+        }
+    }
+    for row in 0..count {
+        for (c, &sum) in sums.as_flattened().iter().enumerate() {
+            let sum = vshlq_n_s32::<7>(sum);
+            // SAFETY: the caller's contract.
+            unsafe {
+                let out = out.add(row * out_stride + 4 * c);
+                let sum = match go_on {
+                    true => vaddq_s32(sum, vld1q_s32(out)),
+                    false => sum,
+                };
+                vst1q_s32(out, sum);
+            }
+        }
+    }
+}
+
+/// A tile of `R` rows × [`WIDTH`] columns from number `column` on: 3 × 32 fill 24 of the 32 registers with sums and 3
+/// with four words of each row.
+///
+/// # Safety
+/// `rows` points to `R` rows, `stride` bytes apart, of at least `panel.len()` words; `out` to `R` rows of [`WIDTH`]
+/// sums, `out_stride` sums apart. The lines have the columns.
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn tile<P: Product, const R: usize, const L: usize>(
     rows: *const u8,
     stride: usize,
     panel: &[[Line; L]],
@@ -313,7 +406,7 @@ unsafe fn tile<P: Product, const R: usize, const V: usize, const L: usize>(
 ) {
     // SAFETY: the caller's contract.
     unsafe {
-        let mut sums = [[vdupq_n_s32(0); V]; R];
+        let mut sums = [[vdupq_n_s32(0); WIDTH / 4]; R];
         if go_on {
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (c, sum) in sums.iter_mut().enumerate() {
@@ -331,10 +424,10 @@ unsafe fn tile<P: Product, const R: usize, const V: usize, const L: usize>(
             let [a, b, c, d] = lines
                 .each_ref()
                 .map(|lines| lines.as_ptr().cast::<u32>().add(column));
-            add::<P, R, V, 0>(&mut sums, words, a);
-            add::<P, R, V, 1>(&mut sums, words, b);
-            add::<P, R, V, 2>(&mut sums, words, c);
-            add::<P, R, V, 3>(&mut sums, words, d);
+            add::<P, R, 0>(&mut sums, words, a);
+            add::<P, R, 1>(&mut sums, words, b);
+            add::<P, R, 2>(&mut sums, words, c);
+            add::<P, R, 3>(&mut sums, words, d);
             rows = rows.add(16);
         }
         for lines in rest {
@@ -342,7 +435,7 @@ unsafe fn tile<P: Product, const R: usize, const V: usize, const L: usize>(
                 let word: *const u32 = rows.add(r * stride).cast();
                 *words = signed::<P>(vdupq_n_u32(word.read_unaligned()));
             }
-            add::<P, R, V, 0>(&mut sums, words, lines.as_ptr().cast::<u32>().add(column));
+            add::<P, R, 0>(&mut sums, words, lines.as_ptr().cast::<u32>().add(column));
             rows = rows.add(4);
         }
         for (r, sums) in sums.iter().enumerate() {
@@ -353,48 +446,39 @@ unsafe fn tile<P: Product, const R: usize, const V: usize, const L: usize>(
     }
 }
 
-/// Words of a row, in signed bytes: so the sums need no start.
+/// Words of a row, in signed bytes: so the sums of [`Bytes`](super::Bytes) need no start.
 #[target_feature(enable = "neon")]
 #[inline]
 fn signed<P: Product>(words: uint32x4_t) -> uint32x4_t {
     match P::KIND {
-        Kind::Bytes => veorq_u32(words, vdupq_n_u32(0x8080_8080)),
-        Kind::Shorts | Kind::Floats => words,
+        Kind::Bytes | Kind::Unsigned => veorq_u32(words, vdupq_n_u32(0x8080_8080)),
+        Kind::Floats => words,
     }
 }
 
-/// Adds the products of word number `WORD` of each row with those of 4 · `V` columns.
+/// Adds the products of word number `WORD` of each row with those of [`WIDTH`] columns.
 ///
 /// # Safety
 /// `columns` points to the words of as many.
 #[target_feature(enable = "neon,dotprod")]
 #[inline]
-unsafe fn add<P: Product, const R: usize, const V: usize, const WORD: i32>(
-    sums: &mut [[int32x4_t; V]; R],
+unsafe fn add<P: Product, const R: usize, const WORD: i32>(
+    sums: &mut [[int32x4_t; WIDTH / 4]; R],
     words: [uint32x4_t; R],
     columns: *const u32,
 ) {
-    for c in 0..V / 2 {
+    for c in 0..WIDTH / 8 {
         let (low, high) = (2 * c, 2 * c + 1);
         // SAFETY: the caller's contract; every arm loads eight words.
         unsafe {
             let columns = columns.add(8 * c);
             match P::KIND {
-                Kind::Bytes => {
+                Kind::Bytes | Kind::Unsigned => {
                     let columns = [vld1q_s8(columns.cast()), vld1q_s8(columns.add(4).cast())];
                     for (sums, words) in sums.iter_mut().zip(words) {
                         let words = vreinterpretq_s8_u32(words);
                         sums[low] = dot::<WORD>(sums[low], columns[0], words);
                         sums[high] = dot::<WORD>(sums[high], columns[1], words);
-                    }
-                }
-                Kind::Shorts => {
-                    let columns = [vld1q_s16(columns.cast()), vld1q_s16(columns.add(4).cast())];
-                    let columns = vuzpq_s16(columns[0], columns[1]);
-                    for (sums, words) in sums.iter_mut().zip(words) {
-                        let words = vreinterpretq_s16_u32(words);
-                        let eight = [sums[low], sums[high]];
-                        [sums[low], sums[high]] = dot_pairs::<WORD>(eight, columns, words);
                     }
                 }
                 Kind::Floats => {
@@ -431,50 +515,22 @@ fn dot<const WORD: i32>(mut sums: int32x4_t, columns: int8x16_t, words: int8x16_
     sums
 }
 
-/// Adds the products of the shorts of eight columns, all first ones and all second ones, with those of word number `WORD`.
-#[target_feature(enable = "neon")]
-#[inline]
-fn dot_pairs<const WORD: i32>(
-    [mut low, mut high]: [int32x4_t; 2],
-    int16x8x2_t(first, second): int16x8x2_t,
-    words: int16x8_t,
-) -> [int32x4_t; 2] {
-    // SAFETY: the instructions are NEON's, and touch their registers only. The compiler would take their intrinsics apart
-    // and add some products before the sums, with more instructions.
-    unsafe {
-        asm!(
-            "smlal {low:v}.4s, {first:v}.4h, {words:v}.h[2 * {word}]",
-            "smlal2 {high:v}.4s, {first:v}.8h, {words:v}.h[2 * {word}]",
-            "smlal {low:v}.4s, {second:v}.4h, {words:v}.h[2 * {word} + 1]",
-            "smlal2 {high:v}.4s, {second:v}.8h, {words:v}.h[2 * {word} + 1]",
-            low = inout(vreg) low,
-            high = inout(vreg) high,
-            first = in(vreg) first,
-            second = in(vreg) second,
-            words = in(vreg_low16) words,
-            word = const WORD,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    [low, high]
-}
-
 #[cfg(test)]
 impl Neon {
     /// Products a second, in 10⁹, of independent sums that never leave the registers: the roof of the tiles.
     pub(super) fn peak<P: Product>(self) -> f64 {
         use std::hint::black_box;
         const ROUNDS: usize = 2_000_000;
-        const ROWS: usize = 6;
+        const ROWS: usize = 3;
 
         #[target_feature(enable = "neon,dotprod")]
         fn rounds<P: Product>() -> i32 {
             let words = [vdupq_n_u32(black_box(1)); ROWS];
-            let line = black_box(Line([1; COLUMNS]));
-            let mut sums = [[vdupq_n_s32(0); 4]; ROWS];
+            let lines = black_box([Line([1; COLUMNS]); WIDTH / COLUMNS]);
+            let mut sums = [[vdupq_n_s32(0); WIDTH / 4]; ROWS];
             for _ in 0..ROUNDS {
-                // SAFETY: a line has the words of 4 · 4 columns.
-                unsafe { add::<P, ROWS, 4, 0>(&mut sums, words, line.0.as_ptr()) }
+                // SAFETY: the lines have the words of as many columns.
+                unsafe { add::<P, ROWS, 0>(&mut sums, words, lines.as_ptr().cast()) }
             }
             let all = sums.into_iter().flatten();
             vaddvq_s32(all.fold(vdupq_n_s32(0), |a, b| veorq_s32(a, b)))
@@ -483,7 +539,7 @@ impl Neon {
         let started = std::time::Instant::now();
         // SAFETY: there is a `self` only where the features are.
         black_box(unsafe { rounds::<P>() });
-        let products = ROUNDS * ROWS * COLUMNS * P::INPUTS;
+        let products = ROUNDS * ROWS * WIDTH * P::INPUTS;
         products as f64 / started.elapsed().as_secs_f64() / 1e9
     }
 }

@@ -72,16 +72,15 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn store_i16(self, v: Self::Vector, out: &mut [i16; LANES]) {
-        *out = v.map(|x| x.round_ties_even() as i16);
+    fn store_i8(self, v: Self::Vector, out: &mut [u8; LANES]) {
+        *out = v.map(signed);
     }
 
     #[inline(always)]
-    fn store_pairs(self, first: Self::Vector, second: Self::Vector, out: &mut [Line; 2]) {
-        let short = |x: f32| x.round_ties_even() as i16;
+    fn store_words(self, v: [Self::Vector; 4], out: &mut [Line; 2]) {
         let words = out.iter_mut().flat_map(|line| &mut line.0);
-        for ((word, a), b) in words.zip(first).zip(second) {
-            *word = super::pair(short(a), short(b));
+        for (lane, word) in words.enumerate() {
+            *word = u32::from_ne_bytes(v.map(|v| signed(v[lane])));
         }
     }
 
@@ -147,6 +146,12 @@ impl Simd for Portable {
     fn top(self, v: Self::Vector) -> f32 {
         fold(v, |a, b| if a > b { a } else { b })
     }
+}
+
+/// The bits of the nearest signed byte.
+#[inline(always)]
+fn signed(x: f32) -> u8 {
+    (x.round_ties_even() as i8).cast_unsigned()
 }
 
 /// Folds lanes pairwise, always in the same order.

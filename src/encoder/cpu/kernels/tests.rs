@@ -9,7 +9,7 @@ struct Tiles<'a, P: Product> {
     stride: usize,
     count: usize,
     wide: &'a [[Line; 4]],
-    /// Not for bytes.
+    /// Not for [`Bytes`].
     tall: Option<&'a Vec<[Line; 2]>>,
     start: &'a [P::Sum; WIDE],
     wide_out: &'a mut [P::Sum],
@@ -113,10 +113,7 @@ proptest! {
         let shape = (count, words, spare);
         let (mut a, mut b) = (numbers(seed), numbers(!seed));
         compare::<Bytes>(shape, || a() as u8, &mut b, offset, |a, b| a == b);
-        // Two products of the largest negative number would leave i32; the core does not use it.
-        let short = |word: u32| (word as i16).max(-i16::MAX);
-        let word = |word: u32| pair(short(word), short(word >> 16));
-        compare::<Shorts>(shape, || short(a()) >> 4, || word(b()), |_| 0, |a, b| a == b);
+        compare::<Unsigned>(shape, || a() as u8, &mut b, |_| 0, |a, b| a == b);
         let float = |word: u32| word as f32 / u32::MAX as f32 - 0.5;
         let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * (1.0 + a.abs());
         compare::<Floats>(shape, || float(a()), || float(b()).to_bits(), |_| 0.0, near);
@@ -129,14 +126,14 @@ struct Vectors {
     a: [f32; LANES],
     b: [f32; LANES],
     bytes: [f32; LANES],
+    signed: [f32; LANES],
 }
 
 /// What comes of them.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Results {
     numbers: Vec<[f32; LANES]>,
-    bytes: [u8; LANES],
-    shorts: [i16; LANES],
+    bytes: [[u8; LANES]; 2],
     lines: Vec<[u32; COLUMNS]>,
     folds: [f32; 2],
 }
@@ -154,7 +151,13 @@ struct Operations<'a>(Vectors, &'a mut Results);
 impl Task for Operations<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self(Vectors { a, b, bytes }, results) = self;
+        let Self(vectors, results) = self;
+        let Vectors {
+            a,
+            b,
+            bytes,
+            signed,
+        } = vectors;
         let (x, y) = (simd.load(&a), simd.load(&b));
         let scaled = simd.add(simd.abs(x), simd.splat(1.0));
         let scaled = simd.scale(scaled, simd.mul(y, simd.splat(0.2)));
@@ -179,19 +182,27 @@ impl Task for Operations<'_> {
             simd.store(v, &mut out);
             results.numbers.push(out);
         }
-        simd.store_u8(simd.load(&bytes), &mut results.bytes);
-        simd.store_i16(x, &mut results.shorts);
+        let [unsigned, twos] = &mut results.bytes;
+        simd.store_u8(simd.load(&bytes), unsigned);
+        simd.store_i8(simd.load(&signed), twos);
         let mut lines = [Line::ZERO; 2];
-        simd.store_pairs(x, y, &mut lines);
+        let others = [signed, bytes.map(|x| x / 2.0), signed.map(|x| -x)];
+        let [second, third, fourth] = others.map(|v| simd.load(&v.map(|x| x.min(127.0))));
+        simd.store_words([simd.load(&signed), second, third, fourth], &mut lines);
         results.lines.extend(lines.map(|line| line.0));
-        let shorts: Vec<i16> = a.iter().chain(&b).map(|x| *x as i16).collect();
+        let mut halves = [0; LANES];
+        simd.store_half(simd.div(x, simd.splat(3.0)), &mut halves);
+        let mut out = [0.0; LANES];
+        simd.store(simd.load_half(&halves), &mut out);
+        results.numbers.push(out);
+        let numbers: Vec<f32> = a.iter().chain(&b).copied().collect();
         let rows = Rows {
-            numbers: &shorts[..],
+            numbers: &numbers[..],
             stride: 1,
             count: COLUMNS,
         };
         let mut columns = [[Line::ZERO; 4]; 19];
-        simd.columns::<Shorts>(rows, &mut columns, 2);
+        simd.columns::<Floats>(rows, &mut columns, 2);
         let columns = columns.iter().flatten();
         results.lines.extend(columns.map(|line| line.0));
         results.folds = [simd.sum(x), simd.top(y)];
@@ -208,6 +219,7 @@ proptest! {
             a: vector(0.5),
             b: vector(0.25),
             bytes: vector(0.0625).map(f32::abs),
+            signed: vector(0.0625).map(|x| x.clamp(-128.0, 127.0)),
         };
         let expected = vectors.at(Level::Portable);
         for level in Level::available() {
@@ -218,34 +230,31 @@ proptest! {
 
 struct Weigh<'a> {
     scores: &'a [i32],
-    count: usize,
-    shift: i32,
+    bits: u32,
     top: &'a mut i32,
     sum: &'a mut i32,
-    out: &'a mut [i16],
+    out: &'a mut [u8],
 }
 
 impl Task for Weigh<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         *self.top = simd.top_i32(self.scores);
-        *self.sum = simd.weights(self.scores, self.count, *self.top, self.shift, self.out);
+        *self.sum = simd.weights(self.scores, *self.top, self.bits, self.out);
     }
 }
 
 proptest! {
     #[test]
     fn every_level_has_the_portable_weights(
-        vectors in 1usize..5, spare in 0..2 * LANES, spread in 1u32..=32, shift in -2..34, seed: u64,
+        panels in 1usize..5, spread in 1u32..=31, bits in 0..=weights::FRACTION, seed: u64,
     ) {
         let mut next = numbers(seed);
-        let len = vectors * LANES;
-        let count = len.saturating_sub(spare);
-        let mut scores: Vec<i32> = (0..len).map(|_| next().cast_signed() >> (32 - spread)).collect();
-        scores[count..].fill(i32::MIN);
+        let len = panels * WIDE;
+        let scores: Vec<i32> = (0..len).map(|_| next().cast_signed() >> (32 - spread)).collect();
         let results = Level::available().into_iter().map(|level| {
             let (mut top, mut sum, mut out) = (0, 0, vec![7; len]);
-            level.run(Weigh { scores: &scores, count, shift, top: &mut top, sum: &mut sum, out: &mut out });
+            level.run(Weigh { scores: &scores, bits, top: &mut top, sum: &mut sum, out: &mut out });
             (level, (top, sum, out))
         });
         let results: Vec<_> = results.collect();
@@ -255,7 +264,28 @@ proptest! {
         let (top, sum, out) = &results[0].1;
         prop_assert_eq!(scores.iter().max(), Some(top));
         prop_assert_eq!(out.iter().map(|&w| i32::from(w)).sum::<i32>(), *sum);
-        prop_assert!(out[count..].iter().all(|&w| w == 0));
+        let largest = scores.iter().position(|score| score == top).unwrap();
+        prop_assert_eq!(out[largest], 255);
+    }
+}
+
+#[test]
+fn halves_are_near() {
+    struct Halves([f32; LANES]);
+    impl Task for Halves {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let (mut halves, mut out) = ([0; LANES], [0.0; LANES]);
+            simd.store_half(simd.load(&self.0), &mut halves);
+            simd.store(simd.load_half(&halves), &mut out);
+            for (x, y) in self.0.iter().zip(out) {
+                assert!((x - y).abs() <= x.abs() / 256.0, "{x}: {y}");
+            }
+        }
+    }
+    let numbers = std::array::from_fn(|i| (i as f32 - 16.3) * 10f32.powi(i as i32 - 14));
+    for level in Level::available() {
+        level.run(Halves(numbers));
     }
 }
 
@@ -264,6 +294,7 @@ proptest! {
 fn extremes_do_not_saturate() {
     for word in [0x7f7f_7f7f, 0x8080_8080] {
         compare::<Bytes>((12, 96, 0), || 255, || word, offset, |a, b| a == b);
+        compare::<Unsigned>((12, 96, 0), || 255, || word, |_| 0, |a, b| a == b);
     }
 }
 
@@ -322,11 +353,6 @@ fn roofline() {
                     "bytes",
                     rate::<Bytes>(level, inputs / 4),
                     peak::<Bytes>(level),
-                ),
-                (
-                    "shorts",
-                    rate::<Shorts>(level, inputs / 2),
-                    peak::<Shorts>(level),
                 ),
                 (
                     "floats",

@@ -65,7 +65,7 @@ unsafe fn tiles<P: Product, const L: usize, const DOT: u8>(
 ) {
     // Widened bytes take twice the registers.
     let most = match (P::KIND, DOT) {
-        (Kind::Bytes, WIDENING) => 3,
+        (Kind::Bytes | Kind::Unsigned, WIDENING) => 3,
         _ => 6,
     };
     let stride = rows.stride * size_of::<P::Input>();
@@ -156,7 +156,7 @@ unsafe fn add<P: Product, const DOT: u8>(sums: __m256i, row: __m256i, columns: _
     unsafe {
         match (P::KIND, DOT) {
             // vpmaddubsw would saturate: the bytes are widened first, the even ones and the odd ones by themselves.
-            (Kind::Bytes, WIDENING) => {
+            (Kind::Bytes | Kind::Unsigned, WIDENING) => {
                 let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(columns));
                 let odd = _mm256_srai_epi16::<8>(columns);
                 let row_even = _mm256_and_si256(row, _mm256_set1_epi16(0xff));
@@ -167,17 +167,15 @@ unsafe fn add<P: Product, const DOT: u8>(sums: __m256i, row: __m256i, columns: _
                 );
                 _mm256_add_epi32(sums, products)
             }
-            (Kind::Bytes, VNNI) => _mm256_dpbusd_avx_epi32(sums, row, columns),
-            (Kind::Shorts, VNNI) => _mm256_dpwssd_avx_epi32(sums, row, columns),
+            (Kind::Bytes | Kind::Unsigned, VNNI) => _mm256_dpbusd_avx_epi32(sums, row, columns),
             #[cfg(test)]
-            (Kind::Bytes, _) => _mm256_dpbusd_epi32(sums, row, columns),
-            #[cfg(test)]
-            (Kind::Shorts, EVEX) => _mm256_dpwssd_epi32(sums, row, columns),
+            (Kind::Bytes | Kind::Unsigned, _) => _mm256_dpbusd_epi32(sums, row, columns),
+            #[cfg(not(test))]
+            (Kind::Bytes | Kind::Unsigned, _) => unreachable!(),
             (Kind::Floats, _) => {
                 let (row, columns) = (_mm256_castsi256_ps(row), _mm256_castsi256_ps(columns));
                 _mm256_castps_si256(_mm256_fmadd_ps(row, columns, _mm256_castsi256_ps(sums)))
             }
-            _ => _mm256_add_epi32(sums, _mm256_madd_epi16(row, columns)),
         }
     }
 }

@@ -30,27 +30,27 @@ impl Steps {
 /// `A` rows and the `B` after them times all panels of `words` lines: a panel stays in the first-level cache for both.
 ///
 /// # Safety
-/// `rows` points to these rows, `stride` bytes apart, of at least `words` words; `out` to as many rows, `out_stride` sums
-/// apart, of 64 for each panel.
+/// `rows` points to these rows, `stride` bytes apart, of at least `words` words; `starts` to 64 sums for each panel; `out` to
+/// as many rows, `out_stride` sums apart, of 64 for each panel.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
 pub(super) unsafe fn tiles<P: Product, const A: usize, const B: usize>(
     rows: *const u8,
     stride: usize,
     panels: &[[Line; 4]],
     words: usize,
+    starts: *const i32,
     out: *mut i32,
     out_stride: usize,
 ) {
     let steps = Steps::new(stride);
-    let start = [0; WIDE];
     for (panel, lines) in panels.chunks_exact(words).enumerate() {
         // SAFETY: the caller's contract.
         unsafe {
-            let out = out.add(panel * WIDE);
-            sums::<P, A, 4>(rows, steps, lines, start.as_ptr(), out, out_stride);
+            let (start, out) = (starts.add(panel * WIDE), out.add(panel * WIDE));
+            sums::<P, A, 4>(rows, steps, lines, start, out, out_stride);
             if B > 0 {
                 let (rows, out) = (rows.add(A * stride), out.add(A * out_stride));
-                sums::<P, B, 4>(rows, steps, lines, start.as_ptr(), out, out_stride);
+                sums::<P, B, 4>(rows, steps, lines, start, out, out_stride);
             }
         }
     }
@@ -129,8 +129,7 @@ unsafe fn sums<P: Product, const R: usize, const L: usize>(
 #[inline]
 fn add<P: Product>(sums: __m512i, row: __m512i, columns: __m512i) -> __m512i {
     match P::KIND {
-        Kind::Bytes => _mm512_dpbusd_epi32(sums, row, columns),
-        Kind::Shorts => _mm512_dpwssd_epi32(sums, row, columns),
+        Kind::Bytes | Kind::Unsigned => _mm512_dpbusd_epi32(sums, row, columns),
         Kind::Floats => {
             let (row, columns) = (_mm512_castsi512_ps(row), _mm512_castsi512_ps(columns));
             _mm512_castps_si512(_mm512_fmadd_ps(row, columns, _mm512_castsi512_ps(sums)))
