@@ -55,7 +55,7 @@ impl Format for Floats {
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     scale: f32,
-    /// The byte of 0, and what is between two.
+    /// What 0 becomes: a byte, or a number between two.
     zero: f32,
     /// What sums are to be multiplied by.
     factor: f32,
@@ -76,7 +76,8 @@ impl Scale {
         // One byte at either end is for halves, which may be beyond the range by a part of 256.
         const STEPS: f32 = 253.0;
         let range = high - low;
-        let scale = if range > 0.0 { STEPS / range } else { 0.0 };
+        // Of less there is nothing to tell, and its steps would have no inverse.
+        let scale = if range > 1e-30 { STEPS / range } else { 0.0 };
         let (zero, factor) = (1.0 - low * scale, range / STEPS);
         Self {
             scale,
