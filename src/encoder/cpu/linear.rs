@@ -401,3 +401,29 @@ impl<F: Format> Linear<F> {
         out.put(simd, row, column, outputs, width);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_fills_the_bytes_but_one_at_either_end() {
+        for high in [1e-20, 0.3, 1.0, 70.0, 1e20] {
+            for low in [0.0, -high / 20.0, -high, -9.0 * high] {
+                let of = Scale::new(low, high);
+                assert!((low * of.scale + of.zero - 1.0).abs() < 1e-3);
+                assert!((high * of.scale + of.zero - 254.0).abs() < 1e-3);
+                assert!((of.factor * of.scale - 1.0).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_of_next_to_nothing_is_finite() {
+        for high in [0.0, f32::from_bits(1), 1e-38, 1e-31] {
+            let of = Scale::new(-high / 2.0, high);
+            let all = [of.scale, of.zero, of.factor, of.shift];
+            assert!(all.iter().all(|x| x.is_finite()), "{high}: {of:?}");
+        }
+    }
+}
