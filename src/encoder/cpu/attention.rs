@@ -343,7 +343,16 @@ impl<F: Format> Attention<F> {
             let lines = &mut self.keys[first / WIDE * words..][..words];
             simd.columns::<F>(rows, lines, first % WIDE / COLUMNS);
         }
-        // What a query of nothing but 0 gives.
+        // The sums of floats start from 0.
+        if F::MOST.is_some() {
+            self.start_scores(simd);
+        }
+    }
+
+    /// Sets where the sums of each key start: at what a query of nothing but 0 gives, negated.
+    #[inline(always)]
+    fn start_scores<S: Simd>(&mut self, simd: S) {
+        let (words, stride) = (self.words(), self.stride());
         for out in self.queries[..stride].as_chunks_mut().0 {
             F::query(simd, simd.splat(0.0), out);
         }
