@@ -3,6 +3,7 @@
 use super::kernels::weights::FRACTION;
 use super::kernels::{
     Bytes, COLUMNS, Floats, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Unsigned, WIDE,
+    WIDE_ROWS,
 };
 use super::linear::{Encoded, Format as LinearFormat, Outputs};
 use super::math::exp2;
@@ -237,11 +238,10 @@ impl<F: Format> Attention<F> {
         let value_lines = width.div_ceil(TALL) * (padded / F::INPUTS);
         self.values.resize(value_lines, [Line::ZERO; 2]);
         self.value_scales.resize(width.div_ceil(TALL), [0.0; TALL]);
-        let queries = TALL_ROWS * self.stride();
+        let queries = WIDE_ROWS * self.stride();
         self.queries.resize(queries, F::Input::default());
-        let rows = TALL_ROWS * padded;
-        self.scores.resize(rows, F::Sum::default());
-        self.weights.resize(rows, F::Input::default());
+        self.scores.resize(WIDE_ROWS * padded, F::Sum::default());
+        self.weights.resize(TALL_ROWS * padded, F::Input::default());
     }
 
     /// Tokens in whole panels of keys.
@@ -284,14 +284,17 @@ impl<F: Format> Attention<F> {
             let scale = self.scale(head);
             self.pack_keys(simd, head, scale.key);
             self.pack_values(simd, head);
-            let mut token = 0;
-            while token < self.tokens {
+            let column = first + head * self.width;
+            for token in (0..self.tokens).step_by(TALL_ROWS) {
                 let count = TALL_ROWS.min(self.tokens - token);
-                self.score(simd, head, token..token + count, scale.query);
-                let factors = self.softmax(simd, count, scale.bits);
-                let column = first + head * self.width;
+                let mut factors = [0.0; TALL_ROWS];
+                // Half of the rows at a time: their scores and the keys stay in the first-level cache.
+                for (tile, factors) in factors[..count].chunks_mut(WIDE_ROWS).enumerate() {
+                    let row = tile * WIDE_ROWS;
+                    self.score(simd, head, token + row, factors.len(), scale.query);
+                    self.softmax(simd, row, scale.bits, factors);
+                }
                 self.mix(simd, &factors[..count], out, token, column);
-                token += count;
             }
         }
     }
@@ -402,12 +405,12 @@ impl<F: Format> Attention<F> {
         }
     }
 
-    /// Scores of a block of queries against all keys.
+    /// Scores of `count` queries from token `first` on against all keys.
     #[inline(always)]
-    fn score<S: Simd>(&mut self, simd: S, head: usize, block: std::ops::Range<usize>, scale: f32) {
+    fn score<S: Simd>(&mut self, simd: S, head: usize, first: usize, count: usize, scale: f32) {
         let (words, stride, padded) = (self.words(), self.stride(), self.padded());
-        for (row, token) in block.clone().enumerate() {
-            let query = &self.qkv[self.part(token, 0, head)];
+        for row in 0..count {
+            let query = &self.qkv[self.part(first + row, 0, head)];
             let (scale, row) = (
                 simd.splat(scale),
                 &mut self.queries[row * stride..][..stride],
@@ -419,36 +422,32 @@ impl<F: Format> Attention<F> {
         let rows = Rows {
             numbers: &self.queries[..],
             stride,
-            count: block.len(),
+            count,
         };
-        simd.panels::<F>(
-            rows,
-            &self.keys,
-            words,
-            &self.starts,
-            &mut self.scores,
-            padded,
-        );
+        let panels = self.keys.chunks_exact(words).zip(&self.starts);
+        for (panel, (lines, start)) in panels.enumerate() {
+            let out = &mut self.scores[panel * WIDE..];
+            simd.wide::<F>(rows, lines, Some(start), out, padded);
+        }
     }
 
-    /// Softmax weights of `count` rows of scores; returns what the values that they mix are to be multiplied by.
+    /// Softmax weights of rows of scores, from row `first` of a block on, and what the values that they mix are to be
+    /// multiplied by, for as many rows as there are `factors`.
     #[inline(always)]
-    fn softmax<S: Simd>(&mut self, simd: S, count: usize, bits: u32) -> [f32; TALL_ROWS] {
-        let padded = self.padded();
+    fn softmax<S: Simd>(&mut self, simd: S, first: usize, bits: u32, factors: &mut [f32]) {
+        let (padded, count) = (self.padded(), factors.len());
         // First all rows' largest scores, then all weights: short loops of different rows can go side by side.
-        let mut tops = [F::LOWEST; TALL_ROWS];
+        let mut tops = [F::LOWEST; WIDE_ROWS];
         let rows = self.scores.chunks_exact_mut(padded).take(count);
         for (scores, top) in rows.zip(&mut tops) {
             scores[self.tokens..].fill(F::LOWEST);
             *top = F::top(simd, scores);
         }
-        let mut factors = [0.0; TALL_ROWS];
-        let rows = self.scores.chunks_exact(padded);
-        let rows = rows.zip(self.weights.chunks_exact_mut(padded)).take(count);
-        for ((scores, weights), (top, factor)) in rows.zip(tops.into_iter().zip(&mut factors)) {
+        let weights = self.weights[first * padded..].chunks_exact_mut(padded);
+        let rows = self.scores.chunks_exact(padded).zip(weights);
+        for ((scores, weights), (top, factor)) in rows.zip(tops.into_iter().zip(factors)) {
             *factor = 1.0 / F::weights(simd, scores, top, bits, weights);
         }
-        factors
     }
 
     /// Values mixed by the weights of a block of queries, each row times its factor, into the rows from `first` on.

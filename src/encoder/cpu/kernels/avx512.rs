@@ -6,7 +6,7 @@ use super::weights::{self, FRACTION, POLYNOMIAL};
 use super::{COLUMNS, LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_ROWS};
 use std::arch::x86_64::*;
 use std::ptr;
-use tiles::{tile, tiles};
+use tiles::tile;
 
 /// A processor with AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Clone, Copy)]
@@ -80,47 +80,6 @@ impl Simd for Avx512 {
                 rows.stride * size_of::<P::Input>(),
                 panel,
                 start.map_or(ptr::null(), |start| start.as_ptr().cast()),
-                out.as_mut_ptr().cast(),
-                out_stride,
-            );
-        }
-    }
-
-    #[inline(always)]
-    fn panels<P: Product>(
-        self,
-        rows: Rows<P::Input>,
-        panels: &[[Line; 4]],
-        words: usize,
-        starts: &[[P::Sum; WIDE]],
-        out: &mut [P::Sum],
-        out_stride: usize,
-    ) {
-        assert!(rows.count <= TALL_ROWS && rows.hold(words, P::INPUTS));
-        assert_eq!(starts.len() * words, panels.len());
-        assert!(out.len() >= (rows.count - 1) * out_stride + starts.len() * WIDE);
-        let tiles = match rows.count {
-            1 => tiles::<P, 1, 0>,
-            2 => tiles::<P, 2, 0>,
-            3 => tiles::<P, 3, 0>,
-            4 => tiles::<P, 4, 0>,
-            5 => tiles::<P, 5, 0>,
-            6 => tiles::<P, 6, 0>,
-            7 => tiles::<P, 6, 1>,
-            8 => tiles::<P, 6, 2>,
-            9 => tiles::<P, 6, 3>,
-            10 => tiles::<P, 6, 4>,
-            11 => tiles::<P, 6, 5>,
-            _ => tiles::<P, 6, 6>,
-        };
-        // SAFETY: as for `wide`.
-        unsafe {
-            tiles(
-                rows.numbers.as_ptr().cast(),
-                rows.stride * size_of::<P::Input>(),
-                panels,
-                words,
-                starts.as_ptr().cast(),
                 out.as_mut_ptr().cast(),
                 out_stride,
             );

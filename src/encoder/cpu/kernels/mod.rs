@@ -193,35 +193,6 @@ pub(super) trait Simd: Copy + Send + Sync {
         out_stride: usize,
     );
 
-    /// `out[r][c] = Σ rows[r] · panels[c]` for up to [`TALL_ROWS`] rows and all columns of several panels of `words` lines
-    /// each, as [`Simd::wide`] with a `start` for each panel.
-    ///
-    /// # Panics
-    /// As [`Simd::wide`], and where there are not as many starts as panels.
-    #[inline(always)]
-    fn panels<P: Product>(
-        self,
-        rows: Rows<P::Input>,
-        panels: &[[Line; 4]],
-        words: usize,
-        starts: &[[P::Sum; WIDE]],
-        out: &mut [P::Sum],
-        out_stride: usize,
-    ) {
-        assert_eq!(starts.len() * words, panels.len());
-        for (panel, (lines, start)) in panels.chunks_exact(words).zip(starts).enumerate() {
-            for first in (0..rows.count).step_by(WIDE_ROWS) {
-                let rows = Rows {
-                    numbers: &rows.numbers[first * rows.stride..],
-                    stride: rows.stride,
-                    count: WIDE_ROWS.min(rows.count - first),
-                };
-                let out = &mut out[first * out_stride + panel * WIDE..];
-                self.wide::<P>(rows, lines, Some(start), out, out_stride);
-            }
-        }
-    }
-
     /// The same for up to [`TALL_ROWS`] rows and [`TALL`] columns of [`Unsigned`] or [`Floats`], from 0.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! Tiles whose sums stay in 24 of the 32 registers: each word of a row is broadcast and meets all columns.
 
-use super::super::{Kind, Line, Product, WIDE};
+use super::super::{Kind, Line, Product};
 use std::arch::x86_64::*;
 use std::array::from_fn;
 use std::hint::black_box;
@@ -27,62 +27,15 @@ impl Steps {
     }
 }
 
-/// `A` rows and the `B` after them times all panels of `words` lines: a panel stays in the first-level cache for both.
+/// A tile of `R` rows × 16 · `L` columns: 6 × 64 or 12 × 32 sums fill 24 of the 32 registers.
 ///
 /// # Safety
-/// `rows` points to these rows, `stride` bytes apart, of at least `words` words; `starts` to 64 sums for each panel; `out` to
-/// as many rows, `out_stride` sums apart, of 64 for each panel.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
-pub(super) unsafe fn tiles<P: Product, const A: usize, const B: usize>(
-    rows: *const u8,
-    stride: usize,
-    panels: &[[Line; 4]],
-    words: usize,
-    starts: *const i32,
-    out: *mut i32,
-    out_stride: usize,
-) {
-    let steps = Steps::new(stride);
-    for (panel, lines) in panels.chunks_exact(words).enumerate() {
-        // SAFETY: the caller's contract.
-        unsafe {
-            let (start, out) = (starts.add(panel * WIDE), out.add(panel * WIDE));
-            sums::<P, A, 4>(rows, steps, lines, start, out, out_stride);
-            if B > 0 {
-                let (rows, out) = (rows.add(A * stride), out.add(A * out_stride));
-                sums::<P, B, 4>(rows, steps, lines, start, out, out_stride);
-            }
-        }
-    }
-}
-
-/// A tile of `R` rows × 16 · `L` columns.
-///
-/// # Safety
-/// As [`sums`], with rows `stride` bytes apart.
+/// `rows` points to `R` rows, `stride` bytes apart, of at least `panel.len()` words; `start` to 16 · `L` sums or nowhere;
+/// `out` to `R` rows of as many, `out_stride` sums apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
 pub(super) unsafe fn tile<P: Product, const R: usize, const L: usize>(
     rows: *const u8,
     stride: usize,
-    panel: &[[Line; L]],
-    start: *const i32,
-    out: *mut i32,
-    out_stride: usize,
-) {
-    // SAFETY: the caller's contract.
-    unsafe { sums::<P, R, L>(rows, Steps::new(stride), panel, start, out, out_stride) }
-}
-
-/// The sums of a tile: 6 × 64 or 12 × 32 fill 24 of the 32 registers.
-///
-/// # Safety
-/// `rows` points to `R` rows, `steps.one` bytes apart, of at least `panel.len()` words; `start` to 16 · `L` sums or nowhere;
-/// `out` to `R` rows of as many, `out_stride` sums apart.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
-#[inline]
-unsafe fn sums<P: Product, const R: usize, const L: usize>(
-    rows: *const u8,
-    steps: Steps,
     panel: &[[Line; L]],
     start: *const i32,
     out: *mut i32,
@@ -102,7 +55,7 @@ unsafe fn sums<P: Product, const R: usize, const L: usize>(
             three,
             five,
             six,
-        } = steps;
+        } = Steps::new(stride);
         let mut rows = rows;
         for lines in panel {
             let columns: [__m512i; L] =
