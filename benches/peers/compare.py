@@ -19,6 +19,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# Seconds before each run: threads of ONNX Runtime and PyTorch look for work in a loop for a while after theirs, on cores that the next
+# encoder would share with them.
+REST = 0.3
 
 
 def arguments():
@@ -155,6 +158,7 @@ def main():
             seconds = {name: [] for name in runs}
             for number in range(args.rounds + 1):
                 for name, run in runs.items():
+                    time.sleep(REST)
                     took = run(count, length)
                     if number:  # the first round warms up
                         seconds[name].append(took)
