@@ -186,12 +186,11 @@ fn bracketed_credit(sentence: &str) -> Option<usize> {
 
 /// Where "/ Photo Agency", "Photo: Agency" or "© Agency" begins at the end of a caption.
 fn caption_credit(sentence: &str) -> Option<usize> {
-    let from = sentence
-        .char_indices()
-        .rev()
-        .take(LONGEST_CREDIT)
-        .last()
-        .map_or(sentence.len(), |(at, _)| at);
+    let from = match sentence.len() > LONGEST_CREDIT {
+        true => sentence.char_indices().rev().nth(LONGEST_CREDIT - 1),
+        false => None,
+    };
+    let from = from.map_or(0, |(at, _)| at);
     sentence[from..]
         .match_indices(['/', '|', '©', ':', '：'])
         .map(|(at, mark)| (from + at, mark))
@@ -237,12 +236,22 @@ fn has_sentence_end(name: &str) -> bool {
 
 /// Lower case from the first letter or digit; a copyright sign counts as one.
 fn key(text: &str) -> String {
-    text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '©')
-        .to_lowercase()
+    let text = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '©');
+    let mut key = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\0'..='\x7f' => key.push(c.to_ascii_lowercase()),
+            // Cyrillic, whose capitals are so many letters before the small ones.
+            'а'..='џ' => key.push(c),
+            'А'..='Я' => key.extend(char::from_u32(c as u32 + 0x20)),
+            _ => key.extend(c.to_lowercase()),
+        }
+    }
+    key
 }
 
 fn is_short(text: &str, most: usize) -> bool {
-    text.len() <= 4 * most && text.chars().count() <= most
+    text.len() <= most || text.len() <= 4 * most && text.chars().count() <= most
 }
 
 #[cfg(test)]

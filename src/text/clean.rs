@@ -93,6 +93,8 @@ struct Writer<'a> {
     input: &'a str,
     text: String,
     map: Map,
+    /// What is copied next, as soon as it is known where it ends.
+    verbatim: Range<usize>,
 }
 
 impl<'a> Writer<'a> {
@@ -101,37 +103,53 @@ impl<'a> Writer<'a> {
             input,
             text: String::with_capacity(input.len()),
             map: Map::default(),
+            verbatim: 0..0,
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.verbatim.is_empty()
+    }
+
     fn copy(&mut self, source: Range<usize>) {
+        if source.start != self.verbatim.end {
+            self.write_verbatim();
+            self.verbatim.start = source.start;
+        }
+        self.verbatim.end = source.end;
+    }
+
+    fn write_verbatim(&mut self) {
+        let source = self.verbatim.clone();
         if source.is_empty() {
             return;
         }
         let at = self.text.len();
         self.text.push_str(&self.input[source.clone()]);
-        match self.map.runs.last_mut() {
-            Some(last) if last.verbatim && last.source.end == source.start => {
-                last.source.end = source.end
-            }
-            _ => self.map.runs.push(Run {
-                at,
-                source,
-                verbatim: true,
-            }),
-        }
+        self.verbatim.start = source.end;
+        self.map.runs.push(Run {
+            at,
+            source,
+            verbatim: true,
+        });
     }
 
     fn replace(&mut self, source: Range<usize>, by: &str) {
         if by == &self.input[source.clone()] {
             return self.copy(source);
         }
+        self.write_verbatim();
         self.map.runs.push(Run {
             at: self.text.len(),
             source,
             verbatim: false,
         });
         self.text.push_str(by);
+    }
+
+    fn finish(mut self) -> (String, Map) {
+        self.write_verbatim();
+        (self.text, self.map)
     }
 }
 
@@ -148,7 +166,7 @@ fn decode(original: &str) -> (Cow<'_, str>, Map) {
             (done, from) = (end, end);
         }
     }
-    if done == 0 && out.text.is_empty() {
+    if out.is_empty() && done == 0 {
         let map = Map {
             runs: vec![Run {
                 at: 0,
@@ -159,7 +177,8 @@ fn decode(original: &str) -> (Cow<'_, str>, Map) {
         return (Cow::Borrowed(original), map);
     }
     out.copy(done..original.len());
-    (Cow::Owned(out.text), out.map)
+    let (text, map) = out.finish();
+    (Cow::Owned(text), map)
 }
 
 /// The end and the meaning of the character reference that starts at `at`.
@@ -219,7 +238,7 @@ fn strip(input: &str) -> (String, Map) {
             blank.get_or_insert((at, 0));
         } else if !is_invisible(c) {
             if let Some((start, lines)) = blank.take()
-                && !out.text.is_empty()
+                && !out.is_empty()
             {
                 let by = match lines {
                     0 => " ",
@@ -233,7 +252,7 @@ fn strip(input: &str) -> (String, Map) {
         }
         at = next;
     }
-    (out.text, out.map)
+    out.finish()
 }
 
 /// The end of the word that goes on at `at`, behind `before`: within a word nothing begins that is not text.

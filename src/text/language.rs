@@ -33,13 +33,16 @@ impl Lang {
     }
 
     fn find(code: &str) -> Option<Self> {
-        let of = |table: &'static [(&str, &str)]| {
-            let is = |known: &str| known.eq_ignore_ascii_case(code);
-            table.iter().find(|(two, three)| is(two) || is(three))
-        };
-        of(&LANGUAGES)
-            .or_else(|| of(&ALIASES))
-            .map(|(two, _)| Self(two))
+        let mut lower = [0; 3];
+        let lower = lower.get_mut(..code.len())?;
+        lower.copy_from_slice(code.as_bytes());
+        lower.make_ascii_lowercase();
+        if let Ok(at) = LANGUAGES.binary_search_by_key(&&*lower, |(two, _)| two.as_bytes()) {
+            return Some(Self(LANGUAGES[at].0));
+        }
+        let mut others = LANGUAGES.iter().chain(&ALIASES);
+        let known = others.find(|(_, other)| other.as_bytes() == lower);
+        known.map(|(two, _)| Self(two))
     }
 }
 
@@ -279,6 +282,17 @@ mod tests {
                 matches!(unknown.parse::<Lang>(), Err(Error::Argument(_))),
                 "{unknown}"
             );
+        }
+    }
+
+    #[test]
+    fn every_code_is_found() {
+        for (two, three) in LANGUAGES {
+            assert_eq!(two.parse::<Lang>().unwrap().code(), two);
+            assert_eq!(three.parse::<Lang>().unwrap().code(), two);
+        }
+        for (two, other) in ALIASES {
+            assert_eq!(other.parse::<Lang>().unwrap().code(), two);
         }
     }
 

@@ -1,23 +1,12 @@
 //! The punctuation of sentences, in every script of news.
 
 pub(super) fn is_terminator(c: char) -> bool {
+    if c.is_ascii() {
+        return matches!(c, '.' | '!' | '?');
+    }
     matches!(
         c,
-        '.' | '!'
-            | '?'
-            | '…'
-            | '؟'
-            | '۔'
-            | '।'
-            | '॥'
-            | '։'
-            | '።'
-            | '။'
-            | '។'
-            | '‼'
-            | '⁇'
-            | '⁈'
-            | '⁉'
+        '…' | '؟' | '۔' | '।' | '॥' | '։' | '።' | '။' | '។' | '‼' | '⁇' | '⁈' | '⁉'
     ) || is_wide(c)
 }
 

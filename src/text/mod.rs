@@ -47,13 +47,7 @@ pub fn prepare(original: &str, lang: Option<Lang>) -> Prepared {
     let sentences = boilerplate::remove(&cleaned.text, all)
         .into_iter()
         .map(|range| {
-            let mut text = String::with_capacity(range.len());
-            for word in cleaned.text[range.clone()].split_whitespace() {
-                if !text.is_empty() {
-                    text.push(' ');
-                }
-                text.push_str(word);
-            }
+            let text = in_one_line(&cleaned.text[range.clone()]);
             let original = cleaned.original_range(range);
             Sentence {
                 start: original.start,
@@ -63,6 +57,17 @@ pub fn prepare(original: &str, lang: Option<Lang>) -> Prepared {
         })
         .collect();
     Prepared { lang, sentences }
+}
+
+/// A sentence of a cleaned text, whose only blanks are single ones and line ends.
+fn in_one_line(sentence: &str) -> String {
+    let mut words = sentence.split('\n').filter(|line| !line.is_empty());
+    let mut text = words.next().unwrap_or_default().to_owned();
+    for line in words {
+        text.push(' ');
+        text.push_str(line);
+    }
+    text
 }
 
 #[cfg(test)]
