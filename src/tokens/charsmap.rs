@@ -16,6 +16,8 @@ pub(super) struct Charsmap {
     first: Characters,
     /// The characters that are keys.
     alone: Characters,
+    /// The characters of the basic plane that [stand alone](stands_alone) and are no keys: nearly all of most texts.
+    plain: Characters,
 }
 
 /// A bit for each character.
@@ -42,9 +44,12 @@ impl Charsmap {
             let mut chars = key.chars();
             chars.next().filter(|_| chars.next().is_none())
         };
+        let alone = Characters::of(rules.iter().filter_map(is));
+        let plain = ('\0'..='\u{ffff}').filter(|&c| stands_alone(c) && !alone.contain(c));
         Ok(Self {
             first: Characters::of(rules.iter().filter_map(begins)),
-            alone: Characters::of(rules.iter().filter_map(is)),
+            plain: Characters::of(plain),
+            alone,
             rules,
         })
     }
@@ -81,12 +86,9 @@ impl Charsmap {
     fn plain(&self, text: &str) -> usize {
         let mut start = 0;
         for (at, c) in text.char_indices() {
-            // What does not stand alone may be of one cluster with the character before it.
-            if !stands_alone(c) {
-                return start;
-            }
-            if self.alone.contain(c) {
-                return at;
+            if !self.plain.contain(c) {
+                // What does not stand alone may be of one cluster with the character before it.
+                return if stands_alone(c) { at } else { start };
             }
             start = at;
         }

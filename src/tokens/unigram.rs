@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
             model,
             words,
             ids: Vec::new(),
-            word: String::new(),
+            word: String::with_capacity(64),
             nodes: Vec::new(),
             after_space: false,
         }
@@ -170,8 +170,10 @@ impl<'a> Run<'a> {
 
     /// Takes a piece of normalised text: spaces in a row are one, and a word starts at every `▁`.
     fn push(&mut self, text: &str) {
-        for part in text.split_inclusive([' ', META]) {
-            let letters = part.trim_end_matches([' ', META]);
+        let mut rest = text;
+        loop {
+            let found = first_mark(rest);
+            let letters = &rest[..found.map_or(rest.len(), |(at, _)| at)];
             if !letters.is_empty() {
                 if self.word.is_empty() {
                     self.word.push(META);
@@ -179,12 +181,14 @@ impl<'a> Run<'a> {
                 self.word.push_str(letters);
                 self.after_space = false;
             }
-            let space = part.ends_with(' ');
-            if letters.len() < part.len() && !(space && self.after_space) {
+            let Some((at, mark)) = found else { return };
+            let space = mark == ' ';
+            if !(space && self.after_space) {
                 self.flush();
                 self.word.push(META);
                 self.after_space = space;
             }
+            rest = &rest[at + mark.len_utf8()..];
         }
     }
 
@@ -250,6 +254,17 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// The first space or `▁`, and where it is.
+fn first_mark(text: &str) -> Option<(usize, char)> {
+    let mut bytes = text.bytes().enumerate();
+    bytes.find_map(|(at, byte)| match byte {
+        b' ' => Some((at, ' ')),
+        // The first byte of `▁`, and of dashes and quotation marks.
+        0xe2 => text[at..].starts_with(META).then_some((at, META)),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
