@@ -91,7 +91,7 @@ impl Fields {
     /// One column, read where it lies; `None` where the row does not have it.
     pub(crate) fn cell(&self, name: &str) -> Option<Cell<'_>> {
         match self {
-            Self::Named(map) => map.get(name).map(|value| match value {
+            Self::Named(map) => find(map, name).map(|value| match value {
                 Value::Null => Cell::Null,
                 Value::String(text) => Cell::Text(text),
                 other => Cell::Other(kind_of(other).to_owned()),
@@ -109,6 +109,17 @@ impl Fields {
             Self::Named(map) => map.keys().cloned().collect(),
             Self::InBatch(batch, _) => names_of(&batch.schema()),
         }
+    }
+}
+
+/// The value of a name. In a row of a few columns comparing names takes less time than hashing one.
+fn find<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    const FEW: usize = 8;
+    match map.len() {
+        ..=FEW => map
+            .iter()
+            .find_map(|(key, value)| (key == name).then_some(value)),
+        _ => map.get(name),
     }
 }
 

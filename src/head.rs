@@ -4,7 +4,7 @@
 //!
 //! - tone of a sentence: tᵢ = tanh(w·vᵢ + b)
 //! - weight of a sentence: aᵢ = softmax over i of (u·vᵢ + p·min(i / 20, 2) + f·\[i = 0\])
-//! - tone of the article: Σ aᵢ tᵢ; its tone logit: s · Σ aᵢ tᵢ + c; its relevance logit: r · Σ aᵢ vᵢ + d
+//! - tone of the article: Σ aᵢ tᵢ; its tone logit: s · Σ aᵢ tᵢ + c; its relevance logit: Σ aᵢ r·vᵢ + d
 //!
 //! But for c, the tone logit is a sum over the sentences: the evidence shown is the computation.
 
@@ -81,19 +81,21 @@ impl Head {
 
     /// Scores one article of at least one sentence. `means` is `[sentences, hidden]`: the mean token state of each.
     pub fn score(&self, means: &Array2<f32>) -> HeadOutput {
-        let vectors = normalise(means);
-        let tones = (vectors.dot(&self.tone) + self.tone_bias).mapv(f32::tanh);
-        let mut energy = vectors.dot(&self.attention);
-        for (index, e) in energy.iter_mut().enumerate() {
-            *e += self.position_energy(index);
+        let sentences = means.nrows();
+        let mut tones = Array1::zeros(sentences);
+        let mut weights = Array1::zeros(sentences);
+        let mut relevances = Array1::zeros(sentences);
+        for (index, vector) in normalise(means).rows().into_iter().enumerate() {
+            tones[index] = (vector.dot(&self.tone) + self.tone_bias).tanh();
+            weights[index] = vector.dot(&self.attention) + self.position_energy(index);
+            relevances[index] = vector.dot(&self.relevance);
         }
-        let weights = softmax(&energy);
+        softmax(&mut weights);
         let tone = weights.dot(&tones);
-        let pooled = weights.dot(&vectors);
         HeadOutput {
             tone,
             logit: self.scale * tone + self.bias,
-            relevance_logit: pooled.dot(&self.relevance) + self.relevance_bias,
+            relevance_logit: weights.dot(&relevances) + self.relevance_bias,
             tones,
             weights,
         }
@@ -232,11 +234,11 @@ pub(crate) fn normalise(means: &Array2<f32>) -> Array2<f32> {
     out
 }
 
-fn softmax(energy: &Array1<f32>) -> Array1<f32> {
-    let top = energy.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-    let exp = energy.mapv(|e| (e - top).exp());
-    let sum = exp.sum();
-    exp / sum
+/// Energies to weights.
+fn softmax(energies: &mut Array1<f32>) {
+    let top = energies.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+    energies.mapv_inplace(|e| (e - top).exp());
+    *energies /= energies.sum();
 }
 
 #[cfg(test)]
@@ -276,7 +278,8 @@ mod tests {
 
     #[test]
     fn attention_survives_energies_of_any_size() {
-        let weights = softmax(&Array1::from_vec(vec![-1e30, 1e30, 1e30]));
+        let mut weights = Array1::from_vec(vec![-1e30, 1e30, 1e30]);
+        softmax(&mut weights);
         assert_eq!(weights.to_vec(), [0.0, 0.5, 0.5]);
     }
 

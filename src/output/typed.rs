@@ -46,6 +46,14 @@ impl Columns {
         &self.fields
     }
 
+    /// The column of a name that is at `place` in a row: mostly at the same one, as rows of a file are alike.
+    fn find(&self, name: &str, place: usize) -> Option<usize> {
+        match self.fields.get(place) {
+            Some(field) if field.name() == name => Some(place),
+            _ => self.places.get(name).copied(),
+        }
+    }
+
     /// One array for each column, and for each row what is not in them, as a JSON object. A value of a batch whose
     /// column has the type is taken as it is; any other goes through JSON, and where the column cannot hold it exactly
     /// into the object.
@@ -78,9 +86,9 @@ impl Columns {
                 Fields::InBatch(..) => Map::new(),
             };
             let mut other = Map::new();
-            for (name, value) in rest {
-                let left = match self.places.get(&name) {
-                    Some(&column) => cells[column].put(at, value),
+            for (place, (name, value)) in rest.into_iter().enumerate() {
+                let left = match self.find(&name, place) {
+                    Some(column) => cells[column].put(at, value),
                     None => Some(value),
                 };
                 if let Some(value) = left
