@@ -186,6 +186,11 @@ fn bracketed_credit(sentence: &str) -> Option<usize> {
 
 /// Where "/ Photo Agency", "Photo: Agency" or "© Agency" begins at the end of a caption.
 fn caption_credit(sentence: &str) -> Option<usize> {
+    // Most sentences have none of the marks below, and their first bytes say so at once.
+    let begins_mark = |byte| matches!(byte, b'/' | b'|' | b':' | 0xc2 | 0xef);
+    if !sentence.bytes().any(begins_mark) {
+        return None;
+    }
     let from = match sentence.len() > LONGEST_CREDIT {
         true => sentence.char_indices().rev().nth(LONGEST_CREDIT - 1),
         false => None,
