@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PEERS = ["onnxruntime int8", "onnxruntime f32", "pytorch f32", "candle f32"]
 # Seconds before each run: threads of ONNX Runtime and PyTorch look for work in a loop for a while after theirs, on cores that the next
 # encoder would share with them.
 REST = 0.3
@@ -30,8 +31,11 @@ def arguments():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--batches", default="8x256,8x512", help="windows x length, comma-separated")
-    p.add_argument("--peers", default="onnxruntime int8,onnxruntime f32,pytorch f32,candle f32")
-    return p.parse_args()
+    p.add_argument("--peers", default=",".join(PEERS))
+    args = p.parse_args()
+    if unknown := set(args.peers.split(",")) - set(PEERS):
+        p.error(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+    return args
 
 
 def load(folder):
