@@ -191,11 +191,8 @@ fn caption_credit(sentence: &str) -> Option<usize> {
     if !sentence.bytes().any(begins_mark) {
         return None;
     }
-    let from = match sentence.len() > LONGEST_CREDIT {
-        true => sentence.char_indices().rev().nth(LONGEST_CREDIT - 1),
-        false => None,
-    };
-    let from = from.map_or(0, |(at, _)| at);
+    let first = sentence.char_indices().rev().nth(LONGEST_CREDIT - 1);
+    let from = first.map_or(0, |(at, _)| at);
     sentence[from..]
         .match_indices(['/', '|', '©', ':', '：'])
         .map(|(at, mark)| (from + at, mark))

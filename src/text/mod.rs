@@ -61,9 +61,9 @@ pub fn prepare(original: &str, lang: Option<Lang>) -> Prepared {
 
 /// A sentence of a cleaned text, whose only blanks are single ones and line ends.
 fn in_one_line(sentence: &str) -> String {
-    let mut words = sentence.split('\n').filter(|line| !line.is_empty());
-    let mut text = words.next().unwrap_or_default().to_owned();
-    for line in words {
+    let mut lines = sentence.split('\n').filter(|line| !line.is_empty());
+    let mut text = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
         text.push(' ');
         text.push_str(line);
     }

@@ -28,8 +28,6 @@ pub(super) struct Unigram {
     specials: Vec<Special>,
     /// For every byte, whether a special token starts with it.
     starts_special: [bool; 256],
-    /// That byte where there is only one.
-    special_start: Option<u8>,
     charsmap: Charsmap,
     /// As many as texts were read at once.
     words: Mutex<Vec<Words>>,
@@ -68,11 +66,7 @@ impl Unigram {
         for special in &specials {
             starts_special[usize::from(pieces.text(special.id).as_bytes()[0])] = true;
         }
-        let starts = |byte: &u8| starts_special[usize::from(*byte)];
-        let mut starts = (0..=u8::MAX).filter(starts);
-        let special_start = starts.next().filter(|_| starts.next().is_none());
         Ok(Self {
-            special_start,
             pieces,
             unknown,
             unknown_score: lowest - UNKNOWN_PENALTY,
@@ -113,12 +107,6 @@ impl Unigram {
     /// The first special token from the byte `from` on and where it is; of several there, the longest.
     fn next_special(&self, text: &str, from: usize) -> Option<(usize, Special)> {
         let bytes = text.as_bytes();
-        // Nearly always all of them start with the same byte, and nearly no text has it.
-        if let Some(first) = self.special_start
-            && !bytes[from..].contains(&first)
-        {
-            return None;
-        }
         let can_start = |&at: &usize| self.starts_special[usize::from(bytes[at])];
         (from..bytes.len()).filter(can_start).find_map(|at| {
             let token = |special: &Special| self.pieces.text(special.id).as_bytes();
