@@ -1,5 +1,6 @@
 //! A million short rows, JSON Lines to Parquet, with an encoder that costs next to nothing: memory over the run, order
-//! and number of the rows, and the processor time of all that is not the encoder.
+//! and number of the rows. Then the processor time of all that is not the encoder, in slices of the rows, each between two
+//! runs of the encoder alone: both vary by more than half from one minute to the next where others use the machine.
 //!
 //! `cargo bench --bench corpus`, or `cargo bench --bench corpus -- 100000` for fewer rows; with `lang` behind `--`, rows say their
 //! language. Linux: it reads /proc.
@@ -9,7 +10,7 @@ mod tiny;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use detente::encoder::Compute;
@@ -20,8 +21,11 @@ use detente::{Model, Options, input};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Rows whose encoder time is measured alone.
-const SAMPLE: u64 = 20_000;
+/// Slices whose processor time is taken, and the rows of each.
+const SLICES: usize = 9;
+const SLICE: u64 = 100_000;
+/// Rows whose encoder time is measured alone, before and after each slice.
+const SAMPLE: usize = 20_000;
 /// Of the kernel's accounting, a second; the same on all Linux systems that Rust runs on.
 const TICKS: f64 = 100.0;
 
@@ -36,40 +40,27 @@ fn main() {
     let path = |name: &str| folder.path().join(name);
     tiny::tiny_model(&path("tiny"));
     detente::pack::pack(&path("tiny"), &path("model"), "tiny", "").unwrap();
-    let mut file = BufWriter::new(std::fs::File::create(path("in.jsonl")).unwrap());
-    for number in 0..rows {
-        writeln!(file, "{}", tiny::row(number).replacen('{', start, 1)).unwrap();
-    }
-    file.into_inner().unwrap();
-
-    let start = Instant::now();
-    let mut run = Command::new(env!("CARGO_BIN_EXE_detente"))
-        .args([
-            "score",
-            "in.jsonl",
-            "--output",
-            "out.parquet",
-            "--model",
-            "model",
-        ])
-        .current_dir(folder.path())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let (mut memory, mut seconds) = (Vec::new(), 0.0);
-    while run.try_wait().unwrap().is_none() {
-        if let Some((resident, processor)) = usage(run.id()) {
-            memory.push(resident);
-            seconds = processor;
+    let write = |name: &str, rows: u64| {
+        let mut file = BufWriter::new(std::fs::File::create(path(name)).unwrap());
+        for number in 0..rows {
+            writeln!(file, "{}", tiny::row(number).replacen('{', start, 1)).unwrap();
         }
+        file.into_inner().unwrap();
+    };
+    write("all.jsonl", rows);
+    let start = Instant::now();
+    let mut run = score(folder.path(), "all.jsonl", "all.parquet");
+    let mut memory = Vec::new();
+    while run.try_wait().unwrap().is_none() {
+        memory.extend(resident(run.id()));
         std::thread::sleep(Duration::from_millis(200));
     }
     let wall = start.elapsed().as_secs_f64();
-    let quarter = |n: usize| memory[(memory.len() - 1) * n / 4] as f64 / 1e6;
     println!(
         "{rows} rows in {wall:.1} s, {:.0} rows/s",
         rows as f64 / wall
     );
+    let quarter = |n: usize| memory[(memory.len() - 1) * n / 4] as f64 / 1e6;
     println!(
         "resident memory at a quarter, a half, three quarters, the end: {:.0}, {:.0}, {:.0}, {:.0} MB; most {:.0} MB",
         quarter(1),
@@ -78,27 +69,68 @@ fn main() {
         quarter(4),
         memory.iter().copied().max().unwrap_or(0) as f64 / 1e6
     );
-    check(&path("out.parquet"), rows);
+    check(&path("all.parquet"), rows);
     println!("every row is there once, in order");
-    let encoder = encoder_seconds(&path("model"), &path("in.jsonl"));
-    let all = seconds / rows as f64;
+
+    write("slice.jsonl", SLICE);
+    write("one.jsonl", 1);
+    let encoder = Encoder::new(&path("model"), &path("slice.jsonl"));
+    let run = |rows: &str, output: &str| {
+        let before = children_seconds();
+        score(folder.path(), rows, output).wait().unwrap();
+        children_seconds() - before
+    };
+    let mut columns: [Vec<f64>; 3] = Default::default();
+    let mut before = encoder.seconds();
+    for slice in 0..SLICES {
+        let rows = run("slice.jsonl", &format!("slice_{slice}.parquet"));
+        let start = run("one.jsonl", &format!("one_{slice}.parquet"));
+        let all = (rows - start) / SLICE as f64;
+        let after = encoder.seconds();
+        let alone = (before + after) / 2.0;
+        for (column, value) in columns.iter_mut().zip([all, alone, all - alone]) {
+            column.push(value * 1e6);
+        }
+        before = after;
+    }
     println!(
-        "processor time of a row: {:.1} µs, of which {:.1} µs encoder and {:.1} µs everything else",
-        all * 1e6,
-        encoder * 1e6,
-        (all - encoder) * 1e6
+        "processor time of a row in µs, {SLICES} slices of {SLICE} rows: median (least to most)"
     );
+    for (name, column) in ["all", "encoder", "everything else"]
+        .iter()
+        .zip(&mut columns)
+    {
+        column.sort_by(f64::total_cmp);
+        let [least, median, most] = [0, SLICES / 2, SLICES - 1].map(|at| column[at]);
+        println!("{name}: {median:.1} ({least:.1} to {most:.1})");
+    }
 }
 
-/// Resident bytes and processor seconds of a process.
-fn usage(process: u32) -> Option<(u64, f64)> {
-    let read = |name| std::fs::read_to_string(format!("/proc/{process}/{name}")).ok();
-    let resident = read("statm")?.split(' ').nth(1)?.parse::<u64>().ok()? * 4096;
-    let stat = read("stat")?;
-    let after_name = stat.rsplit_once(')')?.1;
-    let mut times = after_name.split_ascii_whitespace().skip(11);
-    let mut ticks = || times.next()?.parse::<f64>().ok();
-    Some((resident, (ticks()? + ticks()?) / TICKS))
+/// The program from one file of the folder to another.
+fn score(folder: &Path, rows: &str, output: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_detente"))
+        .args(["score", rows, "--model", "model", "--output", output])
+        .current_dir(folder)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Resident bytes of a process.
+fn resident(process: u32) -> Option<u64> {
+    let pages = std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
+    Some(pages.split(' ').nth(1)?.parse::<u64>().ok()? * 4096)
+}
+
+/// Processor seconds of all children that have ended.
+fn children_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    let times = after_name.split_ascii_whitespace().skip(13).take(2);
+    times
+        .map(|ticks| ticks.parse::<f64>().unwrap())
+        .sum::<f64>()
+        / TICKS
 }
 
 fn check(path: &Path, rows: u64) {
@@ -115,27 +147,47 @@ fn check(path: &Path, rows: u64) {
     assert_eq!(next, rows);
 }
 
-/// Processor seconds of the encoder for a row, on one thread.
-fn encoder_seconds(model: &Path, rows: &Path) -> f64 {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
-    let model = Model::open(model, &Compute::default()).unwrap();
-    let records = input::read_all(&[rows.to_owned()], &input::Options::default());
-    let articles: Vec<Windowed> = records
-        .take(SAMPLE as usize)
-        .flatten()
-        .map(|article| model.windows(&article.text, article.lang).unwrap())
-        .filter(|windowed| !windowed.windows.is_empty())
-        .collect();
-    let articles: Vec<_> = articles.iter().collect();
-    pool.install(|| {
-        let start = Instant::now();
-        for chunk in articles.chunks(512) {
-            let means = model.sentence_means(chunk, Options::default().batch_tokens);
-            divan::black_box(means.unwrap());
+/// The encoder alone, on one thread.
+struct Encoder {
+    model: Model,
+    articles: Vec<Windowed>,
+    pool: rayon::ThreadPool,
+}
+
+impl Encoder {
+    fn new(model: &Path, rows: &Path) -> Self {
+        let model = Model::open(model, &Compute::default()).unwrap();
+        let records = input::read_all(&[rows.to_owned()], &input::Options::default());
+        let articles = records
+            .take(SAMPLE)
+            .flatten()
+            .map(|article| model.windows(&article.text, article.lang).unwrap())
+            .filter(|windowed| !windowed.windows.is_empty());
+        Self {
+            articles: articles.collect(),
+            pool: rayon::ThreadPoolBuilder::new()
+                .num_threads(1)
+                .build()
+                .unwrap(),
+            model,
         }
-        start.elapsed().as_secs_f64() / SAMPLE as f64
-    })
+    }
+
+    /// Seconds for a row.
+    fn seconds(&self) -> f64 {
+        let Self {
+            model,
+            articles,
+            pool,
+        } = self;
+        let articles: Vec<_> = articles.iter().collect();
+        pool.install(|| {
+            let start = Instant::now();
+            for chunk in articles.chunks(512) {
+                let means = model.sentence_means(chunk, Options::default().batch_tokens);
+                divan::black_box(means.unwrap());
+            }
+            start.elapsed().as_secs_f64() / SAMPLE as f64
+        })
+    }
 }

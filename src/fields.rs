@@ -1,5 +1,6 @@
 //! The columns of an input row, untouched, in the form in which they were read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
@@ -25,7 +26,7 @@ pub(crate) enum Cell<'a> {
     Null,
     Text(&'a str),
     /// Anything else, in words for a message.
-    Other(String),
+    Other(Cow<'static, str>),
 }
 
 impl Default for Fields {
@@ -75,7 +76,7 @@ impl Fields {
     /// One column as JSON; `None` where the row does not have it.
     pub fn get(&self, name: &str) -> Option<Value> {
         match self {
-            Self::Named(map) => map.get(name).cloned(),
+            Self::Named(map) => find(map, name).cloned(),
             Self::InBatch(batch, row) => match self.cell(name)? {
                 Cell::Null => Some(Value::Null),
                 Cell::Text(text) => Some(Value::from(text)),
@@ -94,11 +95,28 @@ impl Fields {
             Self::Named(map) => find(map, name).map(|value| match value {
                 Value::Null => Cell::Null,
                 Value::String(text) => Cell::Text(text),
-                other => Cell::Other(kind_of(other).to_owned()),
+                other => Cell::Other(kind_of(other).into()),
             }),
             Self::InBatch(batch, row) => {
                 let column = batch.column_by_name(name)?;
                 (*row < column.len()).then(|| cell_of(column.as_ref(), *row))
+            }
+        }
+    }
+
+    /// Bytes of the columns that are texts: nearly all that a row takes.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Named(map) => map.values().filter_map(Value::as_str).map(str::len).sum(),
+            Self::InBatch(batch, row) => {
+                let columns = batch.columns().iter().filter(|c| is_text(c.data_type()));
+                let texts = columns.filter(|column| *row < column.len());
+                texts
+                    .map(|column| match cell_of(column.as_ref(), *row) {
+                        Cell::Text(text) => text.len(),
+                        _ => 0,
+                    })
+                    .sum()
             }
         }
     }
@@ -153,7 +171,7 @@ fn cell_of(array: &dyn Array, row: usize) -> Cell<'_> {
             },
             _ => Cell::Null
         ),
-        kind => Cell::Other(format!("{kind}")),
+        kind => Cell::Other(format!("{kind}").into()),
     }
 }
 

@@ -4,7 +4,8 @@
 //! goes on in the middle knows the same when it has read these rows again.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -31,7 +32,7 @@ pub struct UniqueIds {
 #[derive(Default)]
 struct Block {
     places: HashMap<u64, (usize, usize)>,
-    files: Vec<PathBuf>,
+    files: Vec<Arc<Path>>,
 }
 
 impl UniqueIds {
@@ -112,7 +113,7 @@ impl Block {
 
     fn remember(&mut self, hash: u64, article: &Article) {
         if self.files.last() != Some(&article.path) {
-            self.files.push(article.path.clone());
+            self.files.push(Arc::clone(&article.path));
         }
         let place = (self.files.len() - 1, article.row);
         self.places.entry(hash).or_insert(place);
@@ -139,7 +140,7 @@ mod tests {
                 id: (*id).to_owned(),
                 has_id: !id.is_empty(),
                 fields: Fields::default(),
-                path: file.into(),
+                path: Path::new(file).into(),
                 row,
             })
         };

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -26,7 +26,7 @@ const BATCH_BYTES: u64 = 64 << 20;
 
 /// Rows of a columnar file.
 pub struct Columnar {
-    path: PathBuf,
+    path: Arc<Path>,
     batches: Batches,
     batch: Option<Arc<RecordBatch>>,
     /// The next row of the batch.
@@ -79,7 +79,7 @@ impl Columnar {
             check(&schema, &options.columns).map_err(|reason| row_error(path, 1, reason))?;
         }
         Ok(Self {
-            path: path.to_owned(),
+            path: path.into(),
             batches,
             batch: None,
             next: 0,

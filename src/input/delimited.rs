@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ const MAX_COLUMNS: usize = 1 << 16;
 
 /// Rows of a delimited file. The header is record 1; blank lines are not counted.
 pub struct Delimited {
-    path: PathBuf,
+    path: Arc<Path>,
     reader: Bytes,
     parser: Reader,
     options: Options,
@@ -49,7 +50,7 @@ impl Delimited {
         let (start, reader) = peek(reader, SNIFFED)?;
         let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&start));
         Ok(Self {
-            path: path.to_owned(),
+            path: path.into(),
             reader,
             parser: ReaderBuilder::new().delimiter(delimiter).build(),
             options: options.clone(),

@@ -1,7 +1,8 @@
 //! JSON Lines: one object a line.
 
 use std::io::{BufRead, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::compressed::Bytes;
 use super::format::BOM;
@@ -11,7 +12,7 @@ use crate::fields::Fields;
 
 /// Rows of a JSON Lines file. Blank lines are skipped but counted, so that rows are lines.
 pub struct JsonLines {
-    path: PathBuf,
+    path: Arc<Path>,
     reader: Bytes,
     options: Options,
     line: Vec<u8>,
@@ -22,7 +23,7 @@ pub struct JsonLines {
 impl JsonLines {
     pub fn new(path: &Path, reader: Bytes, options: &Options) -> Self {
         Self {
-            path: path.to_owned(),
+            path: path.into(),
             reader,
             options: options.clone(),
             line: Vec::new(),

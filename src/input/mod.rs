@@ -15,7 +15,8 @@ mod testing;
 mod tests;
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -47,7 +48,7 @@ pub struct Article {
     /// The input columns.
     pub fields: Fields,
     /// The file it came from; [`STDIN`] for standard input.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// Row in that file, counted from 1: a line of JSON Lines, a record of CSV with the header as the first, a row of a
     /// columnar file.
     pub row: usize,
@@ -158,7 +159,7 @@ trait Rows: Send {
 }
 
 /// The article in a row.
-fn article(fields: Fields, path: &Path, row: usize, options: &Options) -> Record {
+fn article(fields: Fields, path: &Arc<Path>, row: usize, options: &Options) -> Record {
     let names = &options.columns;
     let (text, headline) = match text_of(&fields, options) {
         Ok(text) => text,
@@ -187,7 +188,7 @@ fn article(fields: Fields, path: &Path, row: usize, options: &Options) -> Record
         has_id: id.is_some(),
         id: id.unwrap_or_else(|| format!("{}:{row}", path.display())),
         fields,
-        path: path.to_owned(),
+        path: Arc::clone(path),
         row,
     })
 }

@@ -1,7 +1,8 @@
 //! Text files: one article each.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use crate::fields::Fields;
 
 /// The one article of a file. It is opened when its turn comes, so that a million files are passed over in no time.
 pub struct Plain {
-    path: PathBuf,
+    path: Arc<Path>,
     most: usize,
     open: Option<Open>,
 }
@@ -21,7 +22,7 @@ type Open = Box<dyn FnOnce() -> io::Result<Bytes> + Send>;
 impl Plain {
     pub fn new(path: &Path, open: Open, options: &Options) -> Self {
         Self {
-            path: path.to_owned(),
+            path: path.into(),
             most: options.max_text,
             open: Some(open),
         }
@@ -63,7 +64,7 @@ impl Rows for Plain {
                 id,
                 has_id: false,
                 fields,
-                path: self.path.clone(),
+                path: Arc::clone(&self.path),
                 row: 1,
             }),
             Err(reason) => Err(Box::new(Rejected {

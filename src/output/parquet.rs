@@ -19,9 +19,12 @@ use crate::row::{Row, is_ours};
 use crate::verdict::Provenance;
 use crate::{Error, Result};
 
-/// Rows that are turned into columns at once. The same number whatever their size and however they come, since pages
-/// end between such groups: the same rows give the same file. Few, since texts have up to megabytes.
-const ROWS_AT_ONCE: usize = 64;
+/// So many rows are turned into columns at once,
+const ROWS_AT_ONCE: usize = 512;
+
+/// or as many as have so many bytes of text, since one may have megabytes. Pages end between such groups, which are cut by
+/// the rows alone and not by how they come: the same rows give the same file.
+const BYTES_AT_ONCE: usize = 1 << 20;
 
 /// A row group ends with this many rows,
 const ROWS_IN_GROUP: usize = 1 << 16;
@@ -37,6 +40,8 @@ pub struct Parquet {
     columns: Columns,
     schema: SchemaRef,
     rows: Vec<Row>,
+    /// Of text, in `rows`.
+    bytes: usize,
     writer: ArrowWriter<Box<dyn Write + Send>>,
 }
 
@@ -79,12 +84,14 @@ impl Parquet {
             columns,
             schema,
             rows: Vec::with_capacity(ROWS_AT_ONCE),
+            bytes: 0,
             writer,
         })
     }
 
     fn write_batch(&mut self) -> Result<()> {
         let mut rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
         let fields = rows
             .iter_mut()
             .map(|row| std::mem::take(&mut row.fields))
@@ -106,8 +113,9 @@ impl Parquet {
 impl RowWriter for Parquet {
     fn write(&mut self, rows: Vec<Row>) -> Result<()> {
         for row in rows {
+            self.bytes += row.fields.text_bytes();
             self.rows.push(row);
-            if self.rows.len() == ROWS_AT_ONCE {
+            if self.rows.len() == ROWS_AT_ONCE || self.bytes >= BYTES_AT_ONCE {
                 self.write_batch()?;
             }
         }

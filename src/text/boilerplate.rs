@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::lines::ends_complete;
+use super::marks::is_letter;
 use super::phrases::{
     AGENCY_LINE, BEGINNING, BRACKETED, CREDIT, HEADING, LABEL, PICTURE_WORD, PROMPT, READ_ALSO,
 };
@@ -30,7 +31,7 @@ pub(super) fn remove(text: &str, sentences: Vec<Range<usize>>) -> Vec<Range<usiz
         .filter(|unit| !unit.is_boilerplate)
         .filter_map(Unit::without_credits)
         .collect();
-    let has_letters = |range: &Range<usize>| text[range.clone()].contains(char::is_alphabetic);
+    let has_letters = |range: &Range<usize>| text[range.clone()].contains(is_letter);
     if kept.iter().any(has_letters) {
         kept
     } else {
@@ -239,6 +240,9 @@ fn has_sentence_end(name: &str) -> bool {
 /// Lower case from the first letter or digit; a copyright sign counts as one.
 fn key(text: &str) -> String {
     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '©');
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let mut key = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -37,13 +37,20 @@ impl Lang {
         let lower = lower.get_mut(..code.len())?;
         lower.copy_from_slice(code.as_bytes());
         lower.make_ascii_lowercase();
-        if let Ok(at) = LANGUAGES.binary_search_by_key(&&*lower, |(two, _)| two.as_bytes()) {
+        if let Ok(at) =
+            LANGUAGES.binary_search_by_key(&pair(lower), |(two, _)| pair(two.as_bytes()))
+        {
             return Some(Self(LANGUAGES[at].0));
         }
         let mut others = LANGUAGES.iter().chain(&ALIASES);
         let known = others.find(|(_, other)| other.as_bytes() == lower);
         known.map(|(two, _)| Self(two))
     }
+}
+
+/// Two letters as a number, in their order.
+fn pair(letters: &[u8]) -> Option<u16> {
+    letters.try_into().ok().map(u16::from_be_bytes)
 }
 
 impl FromStr for Lang {

@@ -7,7 +7,10 @@ use std::ops::Range;
 use super::Lang;
 use super::abbreviations::{self, Abbreviation};
 use super::lines::{paragraphs, trimmed};
-use super::marks::{is_ambiguous_quote, is_closer, is_dash, is_opener, is_terminator, is_wide};
+use super::marks::{
+    first_terminator, is_ambiguous_quote, is_closer, is_dash, is_letter, is_opener, is_terminator,
+    is_wide,
+};
 
 /// How far a decision looks back for the word before a full stop, or ahead for the next word, in characters.
 const REACH: usize = 24;
@@ -35,7 +38,7 @@ fn split_paragraph(
     let mut start = paragraph.start;
     let mut at = start;
     while at < paragraph.end {
-        let Some(stop) = text[at..paragraph.end].find(is_terminator).map(|i| at + i) else {
+        let Some(stop) = first_terminator(&text[at..paragraph.end]).map(|i| at + i) else {
             break;
         };
         let end = Stop::at(text, stop, paragraph.end);
@@ -254,7 +257,7 @@ fn join_letterless(text: &str, pieces: Vec<Range<usize>>) -> Vec<Range<usize>> {
     // The start of pieces that wait for one with letters.
     let mut waiting: Option<usize> = None;
     for piece in pieces {
-        let has_letters = text[piece.clone()].contains(char::is_alphabetic);
+        let has_letters = text[piece.clone()].contains(is_letter);
         if has_letters {
             joined.push(waiting.take().unwrap_or(piece.start)..piece.end);
             continue;
