@@ -31,6 +31,16 @@ pub enum Error {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// Rows of an input file cannot be read, from this one on: all that follow, or as many as the reason says.
+    #[error("{path}, row {row}: {reason}", path = .path.display())]
+    Lost {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// The first of them, counted from 1 as editors do.
+        row: usize,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
     /// A model folder, or a file in it, is missing, broken or of another kind than expected.
     #[error("model {path}: {reason}", path = .path.display())]
     Model {

@@ -31,6 +31,22 @@ impl Corpus {
         std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
+    /// Two folders of the same parts, and no others.
+    fn assert_same_parts(&self, one: &str, other: &str) {
+        let parts = |folder: &str| {
+            let entries = std::fs::read_dir(self.path(folder)).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut parts: Vec<_> = names.filter(|name| name.starts_with("part-")).collect();
+            parts.sort();
+            parts
+        };
+        assert_eq!(parts(one), parts(other));
+        for part in parts(one) {
+            let bytes = |folder| self.bytes(&format!("{folder}/{part}"));
+            assert!(bytes(one) == bytes(other), "{part}");
+        }
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_detente"));
         command.args(args).current_dir(self.folder.path());
@@ -282,11 +298,7 @@ fn too_many_errors_end_the_run_and_what_is_done_stays() {
     let resumed = corpus.run(&[&args[..], &["--resume"]].concat());
     assert_eq!(resumed.status.code(), Some(1), "{}", stderr(&resumed));
     corpus.score(&["in.jsonl", "--output", "whole", "--part-rows", "100"]);
-    for part in 0..20 {
-        let name = format!("part-{part:06}.jsonl");
-        let (a, b) = (format!("out/{name}"), format!("whole/{name}"));
-        assert!(corpus.bytes(&a) == corpus.bytes(&b), "{name}");
-    }
+    corpus.assert_same_parts("out", "whole");
 }
 
 /// Standard output on a full disk, and a folder of parts on one that gets room again.
@@ -331,11 +343,7 @@ fn a_full_disk_is_an_error_and_no_loss() {
     let resumed = corpus.run(&on_disk);
     assert_eq!(resumed.status.code(), Some(1), "{}", stderr(&resumed));
     corpus.score(&[&args[..], &["--output", "whole"]].concat());
-    for part in 0..20 {
-        let name = format!("part-{part:06}.jsonl");
-        let (a, b) = (format!("disk/out/{name}"), format!("whole/{name}"));
-        assert!(corpus.bytes(&a) == corpus.bytes(&b), "{name}");
-    }
+    corpus.assert_same_parts("disk/out", "whole");
 }
 
 #[cfg(target_os = "linux")]
@@ -473,10 +481,97 @@ fn a_dry_run_says_what_would_be_read_and_writes_nothing() {
     assert!(!corpus.path("out").exists());
 }
 
+/// A file that cannot be read is one row, and when it can, any number: every row after it is another one then.
+#[test]
+fn a_file_that_can_be_read_again_moves_the_rows_after_it() {
+    let corpus = Corpus::new(0);
+    std::fs::create_dir(corpus.path("in")).unwrap();
+    let rows = |from: u64| (from..from + 500).map(|n| tiny::row(n) + "\n");
+    for (name, from) in [("a.jsonl", 0), ("c.jsonl", 2_000)] {
+        let rows: String = rows(from).collect();
+        std::fs::write(corpus.path("in").join(name), rows).unwrap();
+    }
+    let then = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    // As long as it is when it can be read: neither its size nor its time tells.
+    let write = |name: &str, is_sound: bool| {
+        let from = if name == MIDDLE { 1_000 } else { 3_000 };
+        let mut bytes = zstd::encode_all(rows(from).collect::<String>().as_bytes(), 1).unwrap();
+        if !is_sound {
+            bytes.fill(0);
+        }
+        let path = corpus.path("in").join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(then).unwrap();
+    };
+    const MIDDLE: &str = "b.jsonl.zst";
+    const LAST: &str = "d.jsonl.zst";
+    for (name, more) in [
+        ("all", &[][..]),
+        ("marked", &["--dedup", "mark"]),
+        ("unique", &["--dedup", "skip"]),
+    ] {
+        let args = |output: &str| {
+            let args = ["score", "in", "--part-rows", "300", "--output", output];
+            let output = corpus.run(&[&args[..], more].concat());
+            output.status.code()
+        };
+        let resume = |output: &str| {
+            let args = ["score", "in", "--part-rows", "300", "--resume"];
+            corpus.run(&[&args[..], &["--output", output], more].concat())
+        };
+        write(MIDDLE, true);
+        write(LAST, true);
+        let whole = format!("{name} whole");
+        assert_eq!(args(&whole), Some(1));
+        for file in [MIDDLE, LAST] {
+            let output = format!("{name} {}", &file[..1]);
+            write(file, false);
+            assert_eq!(args(&output), Some(1));
+            write(file, true);
+            assert_eq!(resume(&output).status.code(), Some(1));
+            corpus.assert_same_parts(&output, &whole);
+        }
+
+        write(MIDDLE, false);
+        let refused = resume(&whole);
+        assert_eq!(refused.status.code(), Some(2));
+        let message = stderr(&refused);
+        assert!(
+            message.contains("cannot go on") && message.contains(MIDDLE),
+            "{message}"
+        );
+        write(MIDDLE, true);
+        let again = resume(&whole);
+        assert_eq!(again.status.code(), Some(1), "{}", stderr(&again));
+    }
+
+    // The parts of an output of one file are gone when it is there.
+    for suffix in ["jsonl", "csv", "parquet"] {
+        let args = |output: &str, more: &[&str]| {
+            let args = ["score", "in", "--part-rows", "300", "--output", output];
+            let output = corpus.run(&[&args[..], more].concat());
+            assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        };
+        let (whole, output) = (format!("whole.{suffix}"), format!("out.{suffix}"));
+        args(&whole, &[]);
+        write(MIDDLE, false);
+        args(&output, &[]);
+        args(&output, &["--resume"]);
+        assert!(corpus.bytes(&output) != corpus.bytes(&whole));
+        write(MIDDLE, true);
+        for _ in 0..2 {
+            args(&output, &["--resume"]);
+            assert!(corpus.bytes(&output) == corpus.bytes(&whole), "{suffix}");
+            assert!(!corpus.path(&format!("{output}.parts")).exists());
+        }
+    }
+}
+
 /// A file server that was away for a while: rows that failed then are scored, the others are left as they are.
 #[test]
 fn rows_that_failed_are_scored_again() {
-    use detente::corpus::{Input, Job, Plan, Settings, Shard, Stages, Target};
+    use detente::corpus::{Copies, Dedup, Input, Job, Plan, Settings, Shard, Stages, Target};
     use detente::input::{self, Records};
     use detente::{Error, Model, Options, Scorer};
 
@@ -487,7 +582,7 @@ fn rows_that_failed_are_scored_again() {
     let options = input::Options::default();
     // More of one part than a chunk holds; 16 of them are empty anyway.
     let away = |row: usize| row == 3 || (100..900).contains(&row);
-    let run = |name: &str, is_away: bool, resume: bool| {
+    let run = |name: &str, dedup: Option<Dedup>, is_away: bool, resume: bool| {
         let open = || -> Records {
             let records = input::read_all(std::slice::from_ref(&file), &options).enumerate();
             Box::new(
@@ -498,13 +593,7 @@ fn rows_that_failed_are_scored_again() {
             )
         };
         let mut seen = 0;
-        let (settings, stages) = (
-            Settings {
-                evidence: 1,
-                dedup: None,
-            },
-            Stages::default(),
-        );
+        let (settings, stages) = (Settings { evidence: 1, dedup }, Stages::default());
         let plan = Plan {
             input: Some(Input::new(
                 &input::identity(std::slice::from_ref(&file), &options).unwrap(),
@@ -532,16 +621,31 @@ fn rows_that_failed_are_scored_again() {
             .unwrap();
         (summary.failed, seen)
     };
-    assert_eq!(run("out", true, false), (825, 2_000));
+    assert_eq!(run("out", None, true, false), (825, 2_000));
     assert_eq!(
-        run("out", false, true),
+        run("out", None, false, true),
         (40, 825),
         "failed rows alone are scored"
     );
-    run("whole", false, false);
-    for part in 0..2 {
-        let name = format!("part-{part:06}.jsonl");
-        let (a, b) = (format!("out/{name}"), format!("whole/{name}"));
-        assert!(corpus.bytes(&a) == corpus.bytes(&b), "{name}");
+    run("whole", None, false, false);
+    corpus.assert_same_parts("out", "whole");
+    for copies in [Copies::Mark, Copies::Skip] {
+        let dedup = Some(Dedup {
+            copies,
+            rows: 1_500,
+            threshold: 0.7,
+        });
+        let name = format!("{copies:?}");
+        let whole = format!("whole {name}");
+        let (failed, seen) = run(&name, dedup, true, false);
+        assert!(failed > 800 && seen == 2_000);
+        assert_eq!(
+            run(&name, dedup, false, true),
+            run(&whole, dedup, false, false),
+            "what is a copy depends on the rows before it: all are scored"
+        );
+        corpus.assert_same_parts(&name, &whole);
+        let (_, seen) = run(&name, dedup, false, true);
+        assert_eq!(seen, 0, "nothing is left to do");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::copies::{Copies, Dedup, Memory};
+use super::copies::{Copies, Memory};
 use super::ids::UniqueIds;
 use super::manifest::{Manifest, Plan};
-use super::pipeline::{self, Chunks, Scored, Settings};
+use super::pipeline::{self, Scored, Settings};
+use super::resume::replay;
 use super::shard::Shard;
 use super::store::{OpenPart, Store, replace_file};
 use super::summary::{Stages, Summary};
@@ -110,8 +111,8 @@ impl Job<'_> {
     ///
     /// # Errors
     /// [`Error::Output`] where the target holds another output, or, with `resume`, none of this plan; [`Error::Argument`]
-    /// for `resume` with standard input; [`Error::Io`] where it cannot be written; [`Error::TooManyFailures`]. What is done
-    /// stays done.
+    /// for `resume` with standard input, or where rows that were read cannot be read now; [`Error::Io`] where it cannot be
+    /// written; [`Error::TooManyFailures`]. What is done stays done.
     pub fn score_to(&mut self, target: &Target, plan: Plan, resume: bool) -> Result<Summary> {
         if resume && plan.input.is_none() {
             return Err(Error::Argument(
@@ -127,14 +128,15 @@ impl Job<'_> {
             return Ok(summary);
         }
         let begun = folder.join(Manifest::FILE).exists();
+        let mut summary = Summary::default();
         let (mut store, records) = if resume && begun {
-            (Store::resume(&folder, &plan)?, (self.open)())
+            let mut store = Store::resume(&folder, &plan)?;
+            self.review(&mut store, &mut summary)?;
+            (store, (self.open)())
         } else {
             let (layout, records) = peek((self.open)());
             (Store::create(&folder, plan, layout)?, records)
         };
-        let mut summary = Summary::default();
-        self.retry(&mut store, &mut summary)?;
         if !store.manifest().complete {
             self.go_on(&mut store, records, &mut summary)?;
         }
@@ -148,7 +150,7 @@ impl Job<'_> {
     }
 
     /// What is to be said where the output file is there: that it is complete, or `None` where its parts are to be joined
-    /// anew because the run was stopped right after.
+    /// anew, because the run was stopped right after that or because rows that failed can be scored now.
     fn joined_before(
         &self,
         file: &Path,
@@ -156,24 +158,30 @@ impl Job<'_> {
         plan: &Plan,
         resume: bool,
     ) -> Result<Option<Summary>> {
-        let manifest = beside(file);
-        if !resume || !(manifest.exists() || folder.join(Manifest::FILE).exists()) {
+        let beside = beside(file);
+        if !resume || !(beside.exists() || folder.join(Manifest::FILE).exists()) {
             let reason = "is there already; remove it, or choose another --output";
             return Err(Error::output(file, reason));
         }
-        if !manifest.exists() {
+        if !beside.exists() {
             return Ok(None);
         }
-        let manifest = Manifest::open(&manifest)?;
+        let manifest = Manifest::open(&beside)?;
         manifest.check(plan, file)?;
         if folder.exists() {
             std::fs::remove_dir_all(folder).map_err(Error::io(folder))?;
         }
-        Ok(Some(Summary {
-            rows: manifest.rows(),
-            failed: manifest.parts.iter().map(|part| part.failed).sum(),
-            ..Summary::default()
-        }))
+        if self.is_as_before(&manifest)? {
+            return Ok(Some(Summary {
+                rows: manifest.rows(),
+                failed: manifest.failed(),
+                ..Summary::default()
+            }));
+        }
+        Store::split(file, folder, manifest)?;
+        // From here on the parts count, and the file is the old one until they are joined.
+        std::fs::remove_file(&beside).map_err(Error::io(&beside))?;
+        Ok(None)
     }
 
     /// Scores what comes after the parts that are done, in the input that `records` gives from its first row on.
@@ -210,8 +218,8 @@ impl Job<'_> {
                     observer(row);
                 }
                 check_failures(summary, *max_failed)?;
-                let rows = scored.len() as u64;
-                part.write(written(scored, settings), rows)?;
+                part.stands_for(&scored);
+                part.write(written(scored, settings))?;
                 if part.part.rows == part_rows
                     && let Some(part) = open.take()
                 {
@@ -229,85 +237,6 @@ impl Job<'_> {
         }
         store.complete()
     }
-
-    /// Scores again the rows of finished parts that failed: what failed then may be there now.
-    ///
-    /// Not where copies are looked for: what a row is a copy of depends on which rows before it were read. There they stay
-    /// failed, and count as such. A row with the id of one that was read before it stays failed too.
-    fn retry(&mut self, store: &mut Store, summary: &mut Summary) -> Result<()> {
-        if self.settings.dedup.is_some() {
-            let parts = store.manifest().parts.iter();
-            summary.failed += parts.map(|part| part.failed).sum::<u64>();
-            return Ok(());
-        }
-        let parts = store.manifest().parts.clone();
-        let Some(first) = parts.iter().position(|part| part.failed > 0) else {
-            return Ok(());
-        };
-        let start = parts[..first].iter().map(|part| part.rows).sum();
-        let mut records = UniqueIds::new((self.open)(), self.shard, start);
-        for (number, part) in parts.iter().enumerate().skip(first) {
-            let records = records.by_ref().take(part.rows as usize);
-            if part.failed == 0 {
-                records.for_each(drop);
-                continue;
-            }
-            let mut rows = store.read(number)?;
-            let failed: Vec<usize> = (0..rows.len())
-                .filter(|&i| rows[i].result.is_err())
-                .collect();
-            let mut wanted = failed.clone().into_iter().peekable();
-            let records = records
-                .enumerate()
-                .filter_map(move |(i, record)| wanted.next_if_eq(&i).map(|_| record));
-            let mut places = failed.into_iter();
-            let mut mended = false;
-            let observer = &mut *self.observer;
-            pipeline::run(
-                records,
-                self.scorer,
-                &self.settings,
-                None,
-                self.stages,
-                |scored| {
-                    // The rows of this chunk first: zip takes from its left side one more than from its right.
-                    for (scored, place) in scored.into_iter().zip(&mut places) {
-                        summary.add(&scored);
-                        observer(&scored);
-                        mended |= scored.row.result.is_ok();
-                        rows[place] = scored.row;
-                    }
-                    Ok(())
-                },
-            )?;
-            if mended {
-                store.replace(number, rows)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What the rows that are done leave for finding copies among those to come; `records` go on after them. All their texts
-/// are read again, none is scored again: which rows are originals depends on every row before them.
-fn replay(store: &Store, dedup: &Dedup, records: &mut UniqueIds) -> Result<Memory> {
-    let mut memory = Memory::new(dedup)?;
-    let mut left = store.manifest().rows();
-    for (number, part) in store.manifest().parts.iter().enumerate() {
-        left -= part.rows;
-        let is_near = left <= dedup.rows as u64;
-        let mut written = match is_near {
-            true => store.read(number)?.into_iter(),
-            false => Vec::new().into_iter(),
-        };
-        for chunk in (Chunks {
-            records: records.take(part.rows as usize),
-        }) {
-            let written = is_near.then_some(&mut written as &mut dyn Iterator<Item = Row>);
-            memory.replay(&chunk, dedup.copies, written);
-        }
-    }
-    Ok(memory)
 }
 
 /// Where the manifest of an output of one file lies.

@@ -93,6 +93,10 @@ pub struct Part {
     pub written: u64,
     /// Of these, rows that could not be scored.
     pub failed: u64,
+    /// Of these, rows that stand for a file, or the rest of one, that could not be read.
+    pub lost: u64,
+    /// Where its last row of the input was read; empty where it has none.
+    pub last: String,
 }
 
 impl Manifest {
@@ -150,6 +154,11 @@ impl Manifest {
     /// Input rows of the shard in the parts that are done.
     pub fn rows(&self) -> u64 {
         self.parts.iter().map(|part| part.rows).sum()
+    }
+
+    /// Rows in the parts that could not be scored.
+    pub fn failed(&self) -> u64 {
+        self.parts.iter().map(|part| part.failed).sum()
     }
 
     /// Fails, naming what differs, unless a run under `plan` gives the same rows.

@@ -10,6 +10,7 @@ mod job;
 mod manifest;
 mod merge;
 mod pipeline;
+mod resume;
 mod shard;
 mod store;
 mod summary;

@@ -11,8 +11,7 @@ use std::sync::mpsc::sync_channel;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::fields::Fields;
-use crate::input::{Article, Record};
+use crate::input::{Article, Place, Record, Rejected};
 use crate::row::{Row, Scores};
 use crate::score::Scorer;
 use crate::windows::Windowed;
@@ -39,6 +38,10 @@ pub struct Settings {
 pub struct Scored {
     /// Its number in the whole input, from 0.
     pub number: u64,
+    /// Where it was read.
+    pub place: Place,
+    /// Whether it stands for a file, or the rest of one, that could not be read.
+    pub is_file: bool,
     /// Its id, empty where it could not be read.
     pub id: String,
     /// The text that was scored.
@@ -201,7 +204,7 @@ fn judge(
             Ok(article) => article,
             Err(rejected) => {
                 verdicts.next();
-                out.push(Scored::rejected(number, rejected.fields, &rejected.error));
+                out.push(Scored::rejected(number, *rejected));
                 continue;
             }
         };
@@ -221,6 +224,7 @@ fn judge(
                 (scores, None)
             }
         };
+        let place = article.place();
         let Article {
             text,
             headline,
@@ -230,6 +234,8 @@ fn judge(
         } = article;
         out.push(Scored {
             number,
+            place,
+            is_file: false,
             id,
             text,
             headline,
@@ -244,15 +250,17 @@ fn judge(
 }
 
 impl Scored {
-    fn rejected(number: u64, fields: Fields, error: &Error) -> Self {
+    fn rejected(number: u64, rejected: Rejected) -> Self {
         Self {
             number,
+            place: rejected.place(),
+            is_file: rejected.is_file(),
             id: String::new(),
             text: String::new(),
             headline: 0,
             row: Row {
-                fields,
-                result: Err(error.in_one_line()),
+                result: Err(rejected.error.in_one_line()),
+                fields: rejected.fields,
                 duplicate_of: None,
             },
         }

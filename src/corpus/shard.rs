@@ -71,6 +71,14 @@ impl Numbered {
     }
 }
 
+impl Numbered {
+    /// Passes over so many rows of the shard.
+    pub fn pass(&mut self, rows: u64) {
+        self.next += rows * self.step;
+        self.gap += rows * self.step;
+    }
+}
+
 impl Iterator for Numbered {
     type Item = (u64, Record);
 
@@ -109,6 +117,11 @@ mod tests {
         let shard = Shard { index: 2, of: 3 };
         let later: Vec<_> = Numbered::new(records(11), shard, 2).map(|r| r.0).collect();
         assert_eq!(later, [7, 10]);
+        let mut passing = Numbered::new(records(11), shard, 0);
+        passing.pass(1);
+        let next = passing.next().map(|(number, _)| number);
+        passing.pass(1);
+        assert_eq!((next, passing.next().map(|r| r.0)), (Some(4), Some(10)));
     }
 
     #[test]

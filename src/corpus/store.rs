@@ -1,10 +1,12 @@
 //! A folder of parts. A part appears whole or not at all, and the manifest names only parts that are on the disk.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::manifest::{Manifest, Part, Plan};
+use super::pipeline::Scored;
 use crate::output::{self, Format, Layout, RowWriter};
 use crate::row::Row;
 use crate::verdict::Provenance;
@@ -45,6 +47,20 @@ impl Store {
         Ok(Self::new(folder, manifest))
     }
 
+    /// Makes a folder of parts of the `file` that they were joined to.
+    pub(super) fn split(file: &Path, folder: &Path, manifest: Manifest) -> Result<()> {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let files = manifest.files(folder).into_iter();
+        let rows = manifest.parts.iter().map(|part| part.written);
+        let parts: Vec<_> = files.zip(rows).collect();
+        output::split::split(manifest.plan.format, file, &parts)?;
+        for (path, _) in &parts {
+            let written = File::open(path).and_then(|file| file.sync_all());
+            written.map_err(Error::io(path))?;
+        }
+        Self::new(folder, manifest).write_manifest()
+    }
+
     fn new(folder: &Path, manifest: Manifest) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -75,18 +91,20 @@ impl Store {
         self.open_part(self.manifest.parts.len())
     }
 
-    /// Writes a part anew.
-    pub(super) fn replace(&mut self, number: usize, rows: Vec<Row>) -> Result<()> {
-        let stands_for = self.manifest.parts[number].rows;
+    /// Writes a part anew. It stands for the same rows of the input, of which so many now are `lost`.
+    pub(super) fn replace(&mut self, number: usize, rows: Vec<Row>, lost: u64) -> Result<()> {
+        let before = &self.manifest.parts[number];
         let mut part = self.open_part(number)?;
-        part.write(rows, stands_for)?;
+        (part.part.rows, part.part.lost) = (before.rows, lost);
+        part.part.last.clone_from(&before.last);
+        part.write(rows)?;
         self.manifest.parts[number] = part.finish(&self.folder)?;
         self.write_manifest()
     }
 
     fn open_part(&self, number: usize) -> Result<OpenPart> {
         let format = self.manifest.plan.format;
-        let file = format!("part-{number:06}.{}", format.suffix());
+        let file = self.part_file(number);
         let path = self.folder.join("_partial");
         let out = File::create(&path).map_err(Error::io(&path))?;
         let sync = out.try_clone().map_err(Error::io(&path))?;
@@ -100,8 +118,20 @@ impl Store {
                 rows: 0,
                 written: 0,
                 failed: 0,
+                lost: 0,
+                last: String::new(),
             },
         })
+    }
+
+    /// Takes all parts back but the first `parts`.
+    pub(super) fn keep(&mut self, parts: usize) -> Result<()> {
+        if parts == self.manifest.parts.len() {
+            return Ok(());
+        }
+        self.manifest.parts.truncate(parts);
+        self.manifest.complete = false;
+        self.write_manifest()
     }
 
     /// Adds a part that is finished; from here on it is done, whatever happens.
@@ -111,10 +141,21 @@ impl Store {
         self.write_manifest()
     }
 
-    /// Says that no more parts will come.
+    /// Says that no more parts will come, and removes what is left of parts that were taken back.
     pub(super) fn complete(&mut self) -> Result<()> {
+        for number in self.manifest.parts.len().. {
+            let path = self.folder.join(self.part_file(number));
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() == ErrorKind::NotFound => break,
+                removed => removed.map_err(Error::io(&path))?,
+            }
+        }
         self.manifest.complete = true;
         self.write_manifest()
+    }
+
+    fn part_file(&self, number: usize) -> String {
+        format!("part-{number:06}.{}", self.manifest.plan.format.suffix())
     }
 
     fn write_manifest(&self) -> Result<()> {
@@ -131,9 +172,17 @@ pub(super) struct OpenPart {
 }
 
 impl OpenPart {
-    /// Writes rows that stand for `input_rows` rows of the input.
-    pub fn write(&mut self, rows: Vec<Row>, input_rows: u64) -> Result<()> {
-        self.part.rows += input_rows;
+    /// Notes the next rows of the input.
+    pub fn stands_for(&mut self, scored: &[Scored]) {
+        self.part.rows += scored.len() as u64;
+        self.part.lost += scored.iter().filter(|row| row.is_file).count() as u64;
+        if let Some(last) = scored.last() {
+            self.part.last = last.place.to_string();
+        }
+    }
+
+    /// Writes the next rows of the output.
+    pub fn write(&mut self, rows: Vec<Row>) -> Result<()> {
         self.part.written += rows.len() as u64;
         self.part.failed += rows.iter().filter(|row| row.result.is_err()).count() as u64;
         self.writer.write(rows)

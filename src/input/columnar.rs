@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::{
 
 use super::compressed::{Bytes, peek};
 use super::format::ARROW_MAGIC;
-use super::{Columns, Options, Record, Rows, article, no_text_column, not_a_text, row_error};
+use super::{Columns, Options, Record, Rows, article, lost, no_text_column, not_a_text, row_error};
 use crate::fields::{Fields, is_text, names_of};
 use crate::{Error, Result};
 
@@ -52,7 +52,7 @@ impl Columnar {
         let metadata = guarded(|| ArrowReaderMetadata::load(&file, Default::default()));
         let metadata = metadata.map_err(|e| {
             let reason = format!("not a whole Parquet file ({e}); was it cut short?");
-            row_error(path, 1, reason)
+            lost(path, 1, reason)
         })?;
         let schema = Arc::clone(metadata.schema());
         Self::new(
@@ -68,9 +68,8 @@ impl Columnar {
     /// # Errors
     /// [`Error::Row`] for a stream that is broken or has no column of texts where one is required.
     pub fn arrow(path: &Path, reader: Bytes, options: &Options) -> Result<Self> {
-        let stream = Stream::open(reader).map_err(|reason| {
-            row_error(path, 1, format!("not an Arrow file or stream ({reason})"))
-        })?;
+        let stream = Stream::open(reader)
+            .map_err(|reason| lost(path, 1, format!("not an Arrow file or stream ({reason})")))?;
         Self::new(path, stream.schema(), Box::new(stream), options)
     }
 
@@ -99,11 +98,11 @@ impl Columnar {
             Err(Lost { reason, rows }) => {
                 let first = self.row.saturating_add(1);
                 self.row = self.row.saturating_add(rows.unwrap_or(0));
-                let lost = match rows {
+                let which = match rows {
                     Some(_) => format!("the rows to {} are lost", self.row),
                     None => "the rows from here on are lost".to_owned(),
                 };
-                Err(row_error(&self.path, first, format!("{reason}; {lost}")))
+                Err(lost(&self.path, first, format!("{reason}; {which}")))
             }
         })
     }

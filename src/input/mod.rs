@@ -15,6 +15,7 @@ mod testing;
 mod tests;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,6 +62,41 @@ pub struct Rejected {
     pub fields: Fields,
     /// Where and why.
     pub error: Error,
+}
+
+impl Rejected {
+    /// Whether it stands for a file, or the rest of one, and not for one row.
+    pub fn is_file(&self) -> bool {
+        matches!(self.error, Error::Io { .. } | Error::Lost { .. })
+    }
+
+    /// Where it was read; of what is wrong with the arguments and not with a file, nowhere.
+    pub fn place(&self) -> Place {
+        let (path, row) = match &self.error {
+            Error::Row { path, row, .. } | Error::Lost { path, row, .. } => (path.as_path(), *row),
+            Error::Io { path, .. } => (path.as_path(), 1),
+            _ => (Path::new(""), 0),
+        };
+        Place {
+            path: path.into(),
+            row,
+        }
+    }
+}
+
+/// Where a row was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// See [`Article::path`].
+    pub path: Arc<Path>,
+    /// See [`Article::row`].
+    pub row: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, row {}", self.path.display(), self.row)
+    }
 }
 
 impl From<Error> for Box<Rejected> {
@@ -266,10 +302,18 @@ fn row_error(path: &Path, row: usize, reason: impl Into<String>) -> Error {
     }
 }
 
+fn lost(path: &Path, row: usize, reason: impl Into<String>) -> Error {
+    Error::Lost {
+        path: path.to_owned(),
+        row,
+        reason: reason.into(),
+    }
+}
+
 /// A file whose bytes cannot be read any further: a disk that fails, a gzip file that was cut.
 fn breaks_off(path: &Path, row: usize, error: &std::io::Error) -> Error {
     let reason = format!("the file breaks off here ({error}); the rows from here on are lost");
-    row_error(path, row, reason)
+    lost(path, row, reason)
 }
 
 fn invalid_utf8(error: &std::str::Utf8Error) -> String {
@@ -280,6 +324,14 @@ fn invalid_utf8(error: &std::str::Utf8Error) -> String {
 }
 
 impl Article {
+    /// Where it was read.
+    pub fn place(&self) -> Place {
+        Place {
+            path: Arc::clone(&self.path),
+            row: self.row,
+        }
+    }
+
     /// An [`Error::Row`] at this article's place.
     pub fn error(&self, reason: impl Into<String>) -> Error {
         row_error(&self.path, self.row, reason)

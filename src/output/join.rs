@@ -133,13 +133,13 @@ fn join_parquet(parts: &[PathBuf], out: impl Write + Send) -> Result<()> {
     Ok(())
 }
 
-fn metadata(file: &File, path: &Path) -> Result<ParquetMetaData> {
+pub(super) fn metadata(file: &File, path: &Path) -> Result<ParquetMetaData> {
     let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
     reader.parse_and_finish(file).map_err(failed(path))
 }
 
 /// Copies a row group with its indexes.
-fn append<W: Write + Send>(
+pub(super) fn append<W: Write + Send>(
     writer: &mut SerializedFileWriter<W>,
     file: &File,
     part: &ParquetMetaData,

@@ -5,6 +5,7 @@ pub mod join;
 mod json_lines;
 mod layout;
 mod parquet;
+pub(crate) mod split;
 mod typed;
 pub(crate) mod verdicts;
 
