@@ -83,7 +83,7 @@ pub enum Error {
     EmptyArticle,
     /// The computation itself failed (out of memory).
     #[error("inference: {0}")]
-    Inference(#[from] candle_core::Error),
+    Inference(#[source] candle_core::Error),
     /// More rows failed than were allowed to.
     #[error("stopped: {failed} rows failed, more than the {allowed} allowed (--max-errors)")]
     TooManyFailures {
@@ -103,6 +103,20 @@ pub enum Error {
     /// An argument is outside what the function accepts.
     #[error("{0}")]
     Argument(String),
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Inference(without_backtrace(error))
+    }
+}
+
+/// Where backtraces are asked for candle puts one into the text.
+pub(crate) fn without_backtrace(error: candle_core::Error) -> candle_core::Error {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => *inner,
+        error => error,
+    }
 }
 
 impl Error {

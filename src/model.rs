@@ -474,7 +474,8 @@ fn hash_files(paths: &[PathBuf]) -> Result<String> {
     Ok(hash_bytes(files.collect::<Result<Vec<_>>>()?))
 }
 
-fn hash_bytes(files: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+/// SHA-256 of bytes, one after another, in hexadecimal.
+pub(crate) fn hash_bytes(files: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hash = Sha256::new();
     files.into_iter().for_each(|bytes| hash.update(bytes));
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::store::replace_file;
 use super::{Settings, Shard};
 use crate::input::FileIdentity;
+use crate::model::hash_bytes;
 use crate::output::{Format, Layout};
 use crate::verdict::Provenance;
 use crate::{Error, Result};
@@ -54,15 +54,11 @@ pub struct Input {
 impl Input {
     /// What `files` are together.
     pub fn new(files: &[FileIdentity]) -> Self {
-        let mut hash = Sha256::new();
-        for file in files {
-            // Debug quotes the path, so that no two lists of files give the same bytes.
-            hash.update(format!("{file:?}\n"));
-        }
         Self {
             files: files.len() as u64,
             bytes: files.iter().map(|file| file.bytes).sum(),
-            digest: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+            // Debug quotes the path, so that no two lists of files give the same bytes.
+            digest: hash_bytes(files.iter().map(|file| format!("{file:?}\n"))),
         }
     }
 }

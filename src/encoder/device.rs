@@ -1,5 +1,6 @@
 //! Where the encoder runs.
 
+use crate::error::without_backtrace;
 use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -27,13 +28,8 @@ impl Device {
                 "device {self}: this build has no support for it; build with `--features {feature}`, or use device cpu"
             )))
         };
-        // Where backtraces are asked for candle puts one into the text.
         let absent = |error: candle_core::Error| {
-            let reason = match error {
-                candle_core::Error::WithBacktrace { inner, .. } => *inner,
-                error => error,
-            };
-            Error::Argument(format!("device {self}: {reason}"))
+            Error::Argument(format!("device {self}: {}", without_backtrace(error)))
         };
         match *self {
             Self::Cpu => Ok(candle_core::Device::Cpu),

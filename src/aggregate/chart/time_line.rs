@@ -64,8 +64,10 @@ pub fn draw(groups: &[Group], by: &[By], time: usize) -> String {
         (LEFT, scale.place(0.0)),
         (WIDTH - RIGHT, scale.place(0.0)),
     );
+    // Areas of many lines lie on each other and would hide them.
+    let opacity = 0.3 / lines.len().max(2) as f64;
     for ((_, points), colour) in lines.iter().zip(COLOURS) {
-        area(&mut svg, &axis, &scale, points, colour);
+        area(&mut svg, &axis, &scale, points, (colour, opacity));
     }
     for ((_, points), colour) in lines.iter().zip(COLOURS) {
         curve(&mut svg, &axis, &scale, points, colour);
@@ -96,7 +98,8 @@ fn histogram(svg: &mut Svg, axis: &TimeAxis, counts: &BTreeMap<Interval, u64>, f
 }
 
 /// The intervals of a line's values, along the upper bounds and back along the lower ones.
-fn area(svg: &mut Svg, axis: &TimeAxis, scale: &Scale, points: &[Point], colour: &str) {
+fn area(svg: &mut Svg, axis: &TimeAxis, scale: &Scale, points: &[Point], fill: (&str, f64)) {
+    let (colour, opacity) = fill;
     let bounds: Vec<_> = points
         .iter()
         .filter_map(|(interval, group)| {
@@ -112,7 +115,7 @@ fn area(svg: &mut Svg, axis: &TimeAxis, scale: &Scale, points: &[Point], colour:
     let d = path(upper.chain(lower));
     if !d.is_empty() {
         svg.push(format_args!(
-            "<path style=\"fill:{colour};fill-opacity:.15\" d=\"{d}Z\"/>"
+            "<path style=\"fill:{colour};fill-opacity:{opacity:.2}\" d=\"{d}Z\"/>"
         ));
     }
 }
