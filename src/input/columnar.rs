@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{
 
 use super::compressed::{Bytes, peek};
 use super::format::ARROW_MAGIC;
+use super::messages::Messages;
 use super::{Columns, Options, Record, Rows, article, lost, no_text_column, not_a_text, row_error};
 use crate::fields::{Fields, is_text, names_of};
 use crate::{Error, Result};
@@ -242,7 +243,7 @@ impl Iterator for RowGroups {
 
 /// The batches of an Arrow stream.
 struct Stream {
-    reader: Option<StreamReader<Bytes>>,
+    reader: Option<StreamReader<Messages>>,
     schema: SchemaRef,
     /// Whether it is wrapped in the file format, whose end can be told from a cut.
     in_file: bool,
@@ -255,7 +256,7 @@ impl Stream {
         if in_file {
             reader = unwrapped(reader).map_err(|e| e.to_string())?;
         }
-        let reader = guarded(|| StreamReader::try_new(reader, None))?;
+        let reader = guarded(|| StreamReader::try_new(Messages::new(reader), None))?;
         Ok(Self {
             schema: reader.schema(),
             reader: Some(reader),
@@ -302,7 +303,7 @@ fn unwrapped(mut reader: Bytes) -> io::Result<Bytes> {
 }
 
 /// Whether the rest of a file ends with the magic bytes.
-fn ends_as_file(reader: &mut Bytes) -> bool {
+fn ends_as_file(reader: &mut Messages) -> bool {
     let (mut tail, mut chunk) = (Vec::new(), [0; 1 << 12]);
     loop {
         match reader.read(&mut chunk) {

@@ -7,6 +7,7 @@ mod delimiter;
 mod files;
 mod format;
 mod json_lines;
+mod messages;
 mod plain;
 mod records;
 #[cfg(test)]
