@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::ipc::writer::{FileWriter, StreamWriter};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use detente::input::{self, Options};
 use flate2::{Compression, write::GzEncoder};
 use parquet::arrow::ArrowWriter;
@@ -56,6 +57,14 @@ fn arrow_file() -> Vec<u8> {
 
 fn arrow_stream() -> Vec<u8> {
     let mut writer = StreamWriter::try_new(Vec::new(), &batch().schema()).unwrap();
+    writer.write(&batch()).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn compressed_arrow() -> Vec<u8> {
+    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD));
+    let (schema, options) = (batch().schema(), options.unwrap());
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), &schema, options).unwrap();
     writer.write(&batch()).unwrap();
     writer.into_inner().unwrap()
 }
@@ -170,6 +179,7 @@ readers! {
     parquet_survives: "in.parquet", parquet();
     arrow_files_survive: "in.arrow", arrow_file();
     arrow_streams_survive: "stream.arrow", arrow_stream();
+    compressed_arrow_survives: "compressed.arrow", compressed_arrow();
     gzip_survives: "in.jsonl.gz", gzip();
     zstd_survives: "in.jsonl.zst", zstd();
 }

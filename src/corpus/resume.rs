@@ -12,7 +12,7 @@ use super::store::Store;
 use super::summary::Summary;
 use crate::input::Record;
 use crate::row::Row;
-use crate::{Error, Result, Scorer, Text};
+use crate::{Error, Result, Text};
 
 impl Job<'_> {
     /// Makes the parts that are done those of the input as it can be read now: of those that are, failed rows are scored
@@ -76,27 +76,37 @@ impl Job<'_> {
 
     /// How many parts come before the first with a row that failed and would not now.
     fn same_failures(&self, manifest: &Manifest) -> Result<usize> {
-        let scorer = self.scorer;
         let mut records = UniqueIds::new((self.open)(), self.shard, 0);
+        let mut start = 0;
         for (number, part) in manifest.parts.iter().enumerate() {
-            let (mut unread, mut failing) = (0, 0);
-            for chunk in (Chunks {
-                records: records.by_ref().take(part.rows as usize),
-            }) {
-                unread += chunk.iter().filter(|(_, record)| record.is_err()).count() as u64;
-                if part.failed > 0 {
-                    let fails = |(_, record): &&(u64, Record)| fails(record, scorer);
-                    failing += chunk.par_iter().filter(fails).count() as u64;
-                }
-            }
+            let rows = records.by_ref().take(part.rows as usize);
+            let unread = rows.filter(|(_, record)| record.is_err()).count() as u64;
             if unread > part.failed && self.settings.dedup.is_some() {
                 return Err(unreadable(part, unread));
             }
-            if failing < part.failed {
+            // Mostly all that failed cannot be read, and the texts need not be looked at.
+            if unread < part.failed && self.failing(part, start) < part.failed {
                 return Ok(number);
             }
+            start += part.rows;
         }
         Ok(manifest.parts.len())
+    }
+
+    /// How many rows of a part fail before the encoder sees them, as they will every time.
+    fn failing(&self, part: &Part, start: u64) -> u64 {
+        let scorer = self.scorer;
+        let fails = |(_, record): &&(u64, Record)| {
+            record.as_ref().map_or(true, |article| {
+                let (text, lang) = (article.text.as_str(), article.lang);
+                scorer.prepare(&Text { text, lang }).is_err()
+            })
+        };
+        let records = UniqueIds::new((self.open)(), self.shard, start);
+        let records = records.take(part.rows as usize);
+        Chunks { records }
+            .map(|chunk| chunk.par_iter().filter(fails).count() as u64)
+            .sum()
     }
 
     /// Scores the failed rows of the parts again: what failed then may be there now. A row with the id of one that was read
@@ -193,14 +203,6 @@ fn unreadable(part: &Part, rows: u64) -> Error {
          copies; see that all files can be read, or begin anew with another --output",
         part.file, part.failed
     ))
-}
-
-/// Whether a row fails before the encoder sees it, as it will every time.
-fn fails(record: &Record, scorer: &Scorer) -> bool {
-    record.as_ref().map_or(true, |article| {
-        let (text, lang) = (article.text.as_str(), article.lang);
-        scorer.prepare(&Text { text, lang }).is_err()
-    })
 }
 
 fn place(record: &Record) -> String {
