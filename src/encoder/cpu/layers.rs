@@ -20,6 +20,7 @@ const SLICE: usize = 768;
 
 /// The norm of the embeddings, all layers, and memory for as many windows as run at once.
 pub(super) struct Stack<N: Numbers> {
+    level: Level,
     hidden: usize,
     norm: LayerNorm,
     activation: Activation,
@@ -139,11 +140,12 @@ impl Outputs for Residual<'_> {
 }
 
 impl<N: Numbers> Stack<N> {
-    pub(super) fn load(config: &BertConfig, weights: &Weights) -> Result<Self> {
+    pub(super) fn load(level: Level, config: &BertConfig, weights: &Weights) -> Result<Self> {
         let layers = (0..config.num_hidden_layers)
             .into_par_iter()
-            .map(|layer| Layer::load(config, weights, &format!("encoder.layer.{layer}")));
+            .map(|layer| Layer::load(level, config, weights, &format!("encoder.layer.{layer}")));
         Ok(Self {
+            level,
             hidden: config.hidden_size,
             norm: norm(config, weights, "embeddings.LayerNorm")?,
             activation: config.hidden_act,
@@ -153,7 +155,7 @@ impl<N: Numbers> Stack<N> {
     }
 
     /// Turns the embeddings of every window into its states.
-    pub(super) fn run(&self, level: Level, windows: Vec<&mut [f32]>) {
+    pub(super) fn run(&self, windows: Vec<&mut [f32]>) {
         windows.into_par_iter().for_each(|states| {
             let pool = || {
                 self.scratch
@@ -161,7 +163,7 @@ impl<N: Numbers> Stack<N> {
                     .unwrap_or_else(|poisoned| poisoned.into_inner())
             };
             let mut scratch = pool().pop().unwrap_or_default();
-            level.run(Window {
+            self.level.run(Window {
                 stack: self,
                 states,
                 scratch: &mut scratch,
@@ -197,7 +199,7 @@ impl<N: Numbers> Task for Window<'_, N> {
 }
 
 impl<N: Numbers> Layer<N> {
-    fn load(config: &BertConfig, weights: &Weights, prefix: &str) -> Result<Self> {
+    fn load(level: Level, config: &BertConfig, weights: &Weights, prefix: &str) -> Result<Self> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let load = |part: &str, rows, columns| {
             let name = format!("{prefix}.{part}");
@@ -227,7 +229,7 @@ impl<N: Numbers> Layer<N> {
                 .flat_map(|((_, bias), factor)| bias[rows.clone()].iter().map(move |b| b * factor));
             Heads {
                 count: rows.len() / width,
-                qkv: N::pack(&parts, &biases.collect::<Vec<_>>()),
+                qkv: N::pack(level, &parts, &biases.collect::<Vec<_>>()),
             }
         });
         let all = |matrix| Part {
@@ -252,8 +254,8 @@ impl<N: Numbers> Layer<N> {
                 ..all(&down)
             };
             let slice = Slice {
-                up: N::pack(&[up], &up_bias[states]),
-                down: N::pack(&[down], &down_bias),
+                up: N::pack(level, &[up], &up_bias[states]),
+                down: N::pack(level, &[down], &down_bias),
             };
             // The first slice has brought it.
             down_bias.fill(0.0);
@@ -261,7 +263,7 @@ impl<N: Numbers> Layer<N> {
         });
         Ok(Self {
             heads: heads.collect(),
-            output: N::pack(&[all(&output)], &bias),
+            output: N::pack(level, &[all(&output)], &bias),
             attention_norm: norm(
                 config,
                 weights,

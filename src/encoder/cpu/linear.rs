@@ -1,6 +1,8 @@
 //! Linear layers on packed matrices, in int8 or f32.
 
-use super::kernels::{Bytes, COLUMNS, Floats, LANES, Line, Product, Rows, Simd, WIDE, WIDE_ROWS};
+use super::kernels::{
+    Bytes, COLUMNS, Floats, LANES, Level, Line, Product, Rows, Simd, WIDE, WIDE_ROWS,
+};
 
 /// Words of a panel that go through a tile at once: 24 KiB, which stay in a first-level cache beside the rows.
 const DEPTH: usize = 96;
@@ -248,13 +250,13 @@ struct Columns<F: Format> {
 }
 
 impl Linear<Bytes> {
-    /// `weight` is `[outputs, inputs]` in row order, each row with its scale.
-    pub(super) fn new(weight: &[i8], scales: &[f32], bias: &[f32]) -> Self {
+    /// `weight` is `[outputs, inputs]` in row order, each row with its scale; to be multiplied at this level.
+    pub(super) fn new(level: Level, weight: &[i8], scales: &[f32], bias: &[f32]) -> Self {
         let inputs = weight.len() / scales.len();
         let column = |output: usize, row: &[i8]| {
             let sum = row.iter().map(|&w| i32::from(w)).sum::<i32>();
-            // What the 128 in every byte of a row adds to each sum.
-            (-128 * sum, scales[output], scales[output] * sum as f32)
+            let start = level.start(row.iter().copied());
+            (start, scales[output], scales[output] * sum as f32)
         };
         let word = |row: &[i8]| {
             let mut bytes = [0; 4];

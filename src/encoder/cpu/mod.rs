@@ -55,12 +55,13 @@ impl CpuBert {
                 config.hidden_act
             )));
         }
+        let level = Level::best();
         Ok(Self {
             embeddings: Embeddings::new(config, weights)?,
-            level: Level::best(),
+            level,
             layers: match precision {
-                Precision::F32 => Layers::F32(Stack::load(config, weights)?),
-                Precision::Int8 => Layers::Int8(Stack::load(config, weights)?),
+                Precision::F32 => Layers::F32(Stack::load(level, config, weights)?),
+                Precision::Int8 => Layers::Int8(Stack::load(level, config, weights)?),
                 Precision::F16 | Precision::Bf16 => return Err(precision.not_on(Device::Cpu)),
             },
         })
@@ -92,8 +93,8 @@ impl Encoder for CpuBert {
             rest = after;
         }
         match &self.layers {
-            Layers::Int8(stack) => stack.run(self.level, parts),
-            Layers::F32(stack) => stack.run(self.level, parts),
+            Layers::Int8(stack) => stack.run(parts),
+            Layers::F32(stack) => stack.run(parts),
         }
         let tokens = states.len() / hidden;
         Ok(Tensor::from_vec(

@@ -1,7 +1,7 @@
 //! Stored matrices to packed ones, in int8 or f32.
 
 use super::attention;
-use super::kernels::{Bytes, Floats};
+use super::kernels::{Bytes, Floats, Level};
 use super::linear::{self, Linear};
 use crate::Result;
 use crate::encoder::quantize_row;
@@ -19,8 +19,8 @@ pub(super) trait Numbers: Send + Sync + Sized {
     /// Loads a stored matrix of this shape, rows and columns.
     fn load(weights: &Weights, name: &str, shape: (usize, usize)) -> Result<Self::Matrix>;
 
-    /// Packs parts of matrices, as wide as one another, one below the other, with a bias for each row.
-    fn pack(parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Self::Linear>;
+    /// Packs parts of matrices, as wide as one another, one below the other, with a bias for each row, for this level.
+    fn pack(level: Level, parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Self::Linear>;
 }
 
 /// A part of a matrix, to be multiplied by a factor.
@@ -68,14 +68,14 @@ impl Numbers for Int8 {
         Ok((numbers, scales))
     }
 
-    fn pack(parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Bytes> {
+    fn pack(level: Level, parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Bytes> {
         let (mut numbers, mut scales) = (Vec::new(), Vec::new());
         for part in parts {
             let (of, scale) = part.matrix;
             part.rows(of).for_each(|row| numbers.extend(row));
             scales.extend(scale[part.rows.clone()].iter().map(|s| s * part.factor));
         }
-        Linear::<Bytes>::new(&numbers, &scales, bias)
+        Linear::<Bytes>::new(level, &numbers, &scales, bias)
     }
 }
 
@@ -92,7 +92,7 @@ impl Numbers for F32 {
         weights.matrix(name, rows, columns)
     }
 
-    fn pack(parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Floats> {
+    fn pack(_: Level, parts: &[Part<Self::Matrix>], bias: &[f32]) -> Linear<Floats> {
         let mut numbers = Vec::new();
         for part in parts {
             let rows = part.rows(part.matrix).flatten();

@@ -1,5 +1,6 @@
 //! AVX2 with FMA, and AVX-VNNI where it is there.
 
+mod bytes;
 mod tiles;
 
 use super::weights::{self, FRACTION, POLYNOMIAL};
@@ -7,8 +8,8 @@ use super::{LANES, Line, Product, Rows, Simd, TALL, TALL_ROWS, Task, WIDE, WIDE_
 use std::arch::x86_64::*;
 use std::ptr;
 
-/// Integers are widened before they are multiplied.
-pub(super) const WIDENING: u8 = 0;
+/// Magnitudes of bytes times bytes with their signs.
+pub(super) const SIGNS: u8 = 0;
 /// The dot products of AVX-VNNI.
 pub(super) const VNNI: u8 = 1;
 /// The same dot products as AVX-512 encodes them: what tests run where there is no AVX-VNNI.
@@ -23,7 +24,7 @@ impl<const DOT: u8> Avx2<DOT> {
     pub(super) fn detect() -> Option<Self> {
         let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
         let dot = match DOT {
-            WIDENING => true,
+            SIGNS => true,
             VNNI => is_x86_feature_detected!("avxvnni"),
             _ => is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni"),
         };
@@ -36,7 +37,7 @@ impl<const DOT: u8> Avx2<DOT> {
     }
 
     /// # Safety
-    /// As [`tiles::widening`].
+    /// As [`tiles::signs`].
     #[inline(always)]
     unsafe fn tiles<P: Product, const L: usize>(
         self,
@@ -47,7 +48,7 @@ impl<const DOT: u8> Avx2<DOT> {
         out_stride: usize,
     ) {
         let multiply = match DOT {
-            WIDENING => tiles::widening::<P, L>,
+            SIGNS => tiles::signs::<P, L>,
             VNNI => tiles::vnni::<P, L>,
             #[cfg(test)]
             _ => tiles::evex::<P, L>,

@@ -178,9 +178,8 @@ pub(super) trait Simd: Copy + Send + Sync {
 
     /// `out[r][c] = Σ rows[r] · panel[c]` for up to [`WIDE_ROWS`] rows; row `r` of `out` starts at `r · out_stride`.
     ///
-    /// `start` is, for each column, what the 128 in every byte of a row adds to a sum of unsigned bytes, negated, and 0
-    /// for other products: an instruction that multiplies signed bytes has no need of it. Without `start` the sums go
-    /// on from what `out` holds.
+    /// `start` is, for each column of bytes, what a row of nothing but 128 gives without it, negated ([`Level::start`]), and 0 for
+    /// other products; a level that has no need of it may leave it out. Without `start` the sums go on from what `out` holds.
     ///
     /// # Panics
     /// Where the rows are none or too many, or a slice is too short for them.
@@ -379,7 +378,7 @@ pub(super) trait Task {
 pub(super) enum Level {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2<{ avx2::WIDENING }>),
+    Avx2(avx2::Avx2<{ avx2::SIGNS }>),
     #[cfg(target_arch = "x86_64")]
     AvxVnni(avx2::Avx2<{ avx2::VNNI }>),
     #[cfg(all(target_arch = "x86_64", test))]
@@ -425,6 +424,15 @@ impl Level {
             Self::Avx512(_) => "avx512-vnni",
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => "neon-dotprod",
+        }
+    }
+
+    /// Where the sums of [`Bytes`] with these bytes of a column start.
+    pub(super) fn start(self, column: impl Iterator<Item = i8>) -> i32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => column.map(|w| -i32::from(w.min(0))).sum(),
+            _ => column.map(|w| -128 * i32::from(w)).sum(),
         }
     }
 

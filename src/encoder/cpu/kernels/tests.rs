@@ -42,7 +42,7 @@ fn compare<P: Product>(
     (count, words, spare): (usize, usize, usize),
     mut input: impl FnMut() -> P::Input,
     mut word: impl FnMut() -> u32,
-    start: impl Fn(&[u32]) -> P::Sum,
+    start: impl Fn(Level, &[u32]) -> P::Sum,
     same: impl Fn(P::Sum, P::Sum) -> bool,
 ) {
     let stride = words * P::INPUTS + spare;
@@ -52,12 +52,14 @@ fn compare<P: Product>(
         .map(|_| [line(), line(), line(), line()])
         .collect();
     let tall: Vec<_> = (0..words).map(|_| [line(), line()]).collect();
-    let start = std::array::from_fn(|column| {
-        let words = wide
-            .iter()
-            .map(|lines| lines[column / COLUMNS].0[column % COLUMNS]);
-        start(&words.collect::<Vec<_>>())
-    });
+    let start_at = |level| {
+        std::array::from_fn(|column| {
+            let words = wide
+                .iter()
+                .map(|lines| lines[column / COLUMNS].0[column % COLUMNS]);
+            start(level, &words.collect::<Vec<_>>())
+        })
+    };
     let results: Vec<_> = Level::available()
         .into_iter()
         .map(|level| {
@@ -69,7 +71,7 @@ fn compare<P: Product>(
                 count,
                 wide: &wide,
                 tall: (P::KIND != Kind::Bytes).then_some(&tall),
-                start: &start,
+                start: &start_at(level),
                 wide_out: &mut wide_out,
                 tall_out: &mut tall_out,
             });
@@ -89,10 +91,10 @@ fn compare<P: Product>(
     }
 }
 
-/// What 128 in every byte of a row adds to a column's sum, negated.
-fn offset(words: &[u32]) -> i32 {
+/// Where the sums of a column of bytes start.
+fn offset(level: Level, words: &[u32]) -> i32 {
     let bytes = words.iter().flat_map(|word| word.to_ne_bytes());
-    -128 * bytes.map(|byte| i32::from(byte.cast_signed())).sum::<i32>()
+    level.start(bytes.map(|byte| byte.cast_signed()))
 }
 
 fn numbers(seed: u64) -> impl FnMut() -> u32 {
@@ -113,10 +115,10 @@ proptest! {
         let shape = (count, words, spare);
         let (mut a, mut b) = (numbers(seed), numbers(!seed));
         compare::<Bytes>(shape, || a() as u8, &mut b, offset, |a, b| a == b);
-        compare::<Unsigned>(shape, || a() as u8, &mut b, |_| 0, |a, b| a == b);
+        compare::<Unsigned>(shape, || a() as u8, &mut b, |_, _| 0, |a, b| a == b);
         let float = |word: u32| word as f32 / u32::MAX as f32 - 0.5;
         let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * (1.0 + a.abs());
-        compare::<Floats>(shape, || float(a()), || float(b()).to_bits(), |_| 0.0, near);
+        compare::<Floats>(shape, || float(a()), || float(b()).to_bits(), |_, _| 0.0, near);
     }
 }
 
@@ -294,7 +296,7 @@ fn halves_are_near() {
 fn extremes_do_not_saturate() {
     for word in [0x7f7f_7f7f, 0x8080_8080] {
         compare::<Bytes>((12, 96, 0), || 255, || word, offset, |a, b| a == b);
-        compare::<Unsigned>((12, 96, 0), || 255, || word, |_| 0, |a, b| a == b);
+        compare::<Unsigned>((12, 96, 0), || 255, || word, |_, _| 0, |a, b| a == b);
     }
 }
 

@@ -3,14 +3,14 @@
 use super::super::{Kind, Line, Product, Rows};
 #[cfg(test)]
 use super::EVEX;
-use super::{VNNI, WIDENING};
+use super::{SIGNS, VNNI, bytes};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
 /// # Safety
 /// As [`tiles`].
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn widening<P: Product, const L: usize>(
+pub(super) unsafe fn signs<P: Product, const L: usize>(
     rows: Rows<P::Input>,
     panel: &[[Line; L]],
     start: *const i32,
@@ -18,7 +18,14 @@ pub(super) unsafe fn widening<P: Product, const L: usize>(
     out_stride: usize,
 ) {
     // SAFETY: the caller's contract.
-    unsafe { tiles::<P, L, WIDENING>(rows, panel, start, out, out_stride) }
+    unsafe {
+        match P::KIND {
+            Kind::Bytes | Kind::Unsigned => {
+                bytes::tiles::<P, L>(rows, panel, start, out, out_stride)
+            }
+            Kind::Floats => tiles::<P, L, SIGNS>(rows, panel, start, out, out_stride),
+        }
+    }
 }
 
 /// # Safety
@@ -63,17 +70,13 @@ unsafe fn tiles<P: Product, const L: usize, const DOT: u8>(
     out: *mut i32,
     out_stride: usize,
 ) {
-    // Widened bytes take twice the registers.
-    let most = match (P::KIND, DOT) {
-        (Kind::Bytes | Kind::Unsigned, WIDENING) => 3,
-        _ => 6,
-    };
+    const MOST: usize = 6;
     let stride = rows.stride * size_of::<P::Input>();
     let numbers: *const u8 = rows.numbers.as_ptr().cast();
     for line in 0..L {
         let mut first = 0;
         while first < rows.count {
-            let count = most.min(rows.count - first);
+            let count = MOST.min(rows.count - first);
             // SAFETY: the caller's contract, for `count` rows from `first` and the columns of one line.
             unsafe {
                 let rows = numbers.add(first * stride);
@@ -155,23 +158,10 @@ unsafe fn add<P: Product, const DOT: u8>(sums: __m256i, row: __m256i, columns: _
     // SAFETY: the caller's contract.
     unsafe {
         match (P::KIND, DOT) {
-            // vpmaddubsw would saturate: the bytes are widened first, the even ones and the odd ones by themselves.
-            (Kind::Bytes | Kind::Unsigned, WIDENING) => {
-                let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(columns));
-                let odd = _mm256_srai_epi16::<8>(columns);
-                let row_even = _mm256_and_si256(row, _mm256_set1_epi16(0xff));
-                let row_odd = _mm256_srli_epi16::<8>(row);
-                let products = _mm256_add_epi32(
-                    _mm256_madd_epi16(row_even, even),
-                    _mm256_madd_epi16(row_odd, odd),
-                );
-                _mm256_add_epi32(sums, products)
-            }
             (Kind::Bytes | Kind::Unsigned, VNNI) => _mm256_dpbusd_avx_epi32(sums, row, columns),
             #[cfg(test)]
-            (Kind::Bytes | Kind::Unsigned, _) => _mm256_dpbusd_epi32(sums, row, columns),
-            #[cfg(not(test))]
-            (Kind::Bytes | Kind::Unsigned, _) => unreachable!(),
+            (Kind::Bytes | Kind::Unsigned, EVEX) => _mm256_dpbusd_epi32(sums, row, columns),
+            (Kind::Bytes | Kind::Unsigned, _) => unreachable!("there are other tiles"),
             (Kind::Floats, _) => {
                 let (row, columns) = (_mm256_castsi256_ps(row), _mm256_castsi256_ps(columns));
                 _mm256_castps_si256(_mm256_fmadd_ps(row, columns, _mm256_castsi256_ps(sums)))
