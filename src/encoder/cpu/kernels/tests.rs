@@ -380,6 +380,8 @@ fn roofline() {
 fn peak<P: Product>(level: Level) -> Option<f64> {
     match level {
         #[cfg(target_arch = "x86_64")]
+        Level::Avx2(simd) => Some((0..7).map(|_| simd.peak::<P>()).fold(0.0, f64::max)),
+        #[cfg(target_arch = "x86_64")]
         Level::Avx512(simd) => Some((0..7).map(|_| simd.peak::<P>()).fold(0.0, f64::max)),
         #[cfg(target_arch = "aarch64")]
         Level::Neon(simd) => Some((0..7).map(|_| simd.peak::<P>()).fold(0.0, f64::max)),
