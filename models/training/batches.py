@@ -36,12 +36,23 @@ def length(row):
     return sum(len(window["ids"]) for window in row["windows"])
 
 
-def batches(rows, max_tokens, max_articles, rng):
-    """Groups stay whole; neighbours in length share a batch; the order of the batches is random."""
+def grouped(rows):
+    """Rows in lists: those of a group together, others alone."""
     groups = defaultdict(list)
     for number, row in enumerate(rows):
         groups[row.get("group") or number].append(row)
-    units = list(groups.values())
+    return list(groups.values())
+
+
+def sample(rows, share, rng):
+    """That share of the rows, at random; groups stay whole."""
+    units = grouped(rows)
+    return [row for unit in rng.sample(units, round(share * len(units))) for row in unit]
+
+
+def batches(rows, max_tokens, max_articles, rng):
+    """Groups stay whole; neighbours in length share a batch; the order of the batches is random."""
+    units = grouped(rows)
     units.sort(key=lambda unit: max(map(length, unit)) * rng.uniform(0.9, 1.1))
     out, batch, tokens = [], [], 0
     for unit in units:

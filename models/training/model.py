@@ -57,7 +57,6 @@ class Model(nn.Module):
                 module.p = 0.0  # the recipe masks tokens instead
             if hasattr(module, "dropout_prob"):
                 module.dropout_prob = 0.0
-        self.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
         self.head = Head(self.encoder.config.hidden_size)
 
     def forward(self, batch):

@@ -51,7 +51,7 @@ def windows_of(kind, path, args):
     return out
 
 
-def parameter_groups(model, recipe, lr):
+def parameter_groups(model, recipe, lr, head_lr):
     """Learning rate falls from the top layer to the bottom; biases and layer norms do not decay."""
     layers = model.encoder.config.num_hidden_layers
     groups = {}
@@ -59,7 +59,7 @@ def parameter_groups(model, recipe, lr):
         if not p.requires_grad:
             continue
         if name.startswith("head."):
-            rate = recipe["head_lr"]
+            rate = head_lr
         elif ".layer." in name:
             rate = lr * recipe["layer_decay"] ** (layers - 1 - int(name.split(".layer.")[1].split(".")[0]))
         else:
@@ -67,6 +67,15 @@ def parameter_groups(model, recipe, lr):
         decay = recipe["weight_decay"] if p.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(p)
     return [{"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
+
+
+def freeze(model, layers):
+    """So many layers from below, and with them what is under them, are not trained."""
+    encoder = model.encoder
+    encoder.requires_grad_(True)
+    below = (encoder.embeddings, *encoder.encoder.layer[:layers]) if layers else (encoder.embeddings.word_embeddings,)
+    for module in below:
+        module.requires_grad_(False)
 
 
 def schedule(step, steps, warmup):
@@ -110,6 +119,8 @@ def make_plan(stage, recipe, rng, args):
         rows = []
         for entry in stage["sets"]:
             part = batches.read(windows_of(entry["kind"], entry["path"], args), caps[min(epoch, len(caps) - 1)])
+            if "share" in entry:
+                part = batches.sample(part, entry["share"], rng)
             for copy in range(entry.get("repeat", 1)):
                 rows += [r | {"group": f"{r['group']} {copy}"} if r.get("group") else r for r in part]
         share = min(1.0, stage["epochs"] - epoch)
@@ -147,7 +158,9 @@ def main():
             continue
         plan, per_epoch = make_plan(stage, recipe, random.Random(recipe["seed"] + number), args)
         steps = len(plan)
-        optimiser = torch.optim.AdamW(parameter_groups(model, recipe, stage["lr"]))
+        freeze(model, stage.get("frozen_layers", 0))
+        head_lr = stage.get("head_lr", recipe["head_lr"])
+        optimiser = torch.optim.AdamW(parameter_groups(model, recipe, stage["lr"], head_lr))
         rates = [group["lr"] for group in optimiser.param_groups]
         done = 0
         if state and state["stage"] == number:
