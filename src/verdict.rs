@@ -36,7 +36,7 @@ impl std::fmt::Display for Label {
 pub enum Abstain {
     /// The article is not about relations between states or intergovernmental bodies.
     NotDiplomatic,
-    /// Both labels are plausible at the error rate asked for.
+    /// Both labels are plausible at the error rate asked for, or neither is.
     Uncertain,
 }
 

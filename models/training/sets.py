@@ -28,9 +28,15 @@ def row(source, **values):
     return kept | values
 
 
+def article(r):
+    """Without relations between states it teaches relevance only, as a toss-up no lean: calibration is what needs toss-ups."""
+    if not r["rel"]:
+        return row(r, tone=None, lean=None)
+    return row(r, lean=None) if r.get("certainty") == 1 else row(r)
+
+
 def news(rows):
-    """Whole articles. Rows without relations between states teach relevance only."""
-    return [row(r) if r["rel"] else row(r, tone=None, lean=None) for r in rows if not held_out(r["id"]) and r.get("split") != "dev"]
+    return [article(r) for r in rows if not held_out(r["id"]) and r.get("split") != "dev"]
 
 
 def calibration(rows):

@@ -21,7 +21,7 @@ pub struct Figures {
     pub failed: u64,
     /// Scored rows that are not about relations between states.
     pub not_diplomatic: u64,
-    /// Scored rows that are, and for which both labels are plausible; the means have them.
+    /// Scored rows that are, and `uncertain`; the means have them.
     pub uncertain: u64,
     /// Scored rows that are copies of another row.
     pub duplicates: u64,
