@@ -20,6 +20,7 @@ from export import export
 from model import Model, losses
 
 HERE = Path(__file__).parent
+OFF = {"shared_mask": 0.0, "frozen_layers": 0}  # unless the recipe says more
 
 
 def arguments():
@@ -51,7 +52,7 @@ def windows_of(kind, path, args):
     return out
 
 
-def parameter_groups(model, recipe, lr, head_lr):
+def parameter_groups(model, stage):
     """Learning rate falls from the top layer to the bottom; biases and layer norms do not decay."""
     layers = model.encoder.config.num_hidden_layers
     groups = {}
@@ -59,12 +60,12 @@ def parameter_groups(model, recipe, lr, head_lr):
         if not p.requires_grad:
             continue
         if name.startswith("head."):
-            rate = head_lr
+            rate = stage["head_lr"]
         elif ".layer." in name:
-            rate = lr * recipe["layer_decay"] ** (layers - 1 - int(name.split(".layer.")[1].split(".")[0]))
+            rate = stage["lr"] * stage["layer_decay"] ** (layers - 1 - int(name.split(".layer.")[1].split(".")[0]))
         else:
-            rate = lr * recipe["layer_decay"] ** layers
-        decay = recipe["weight_decay"] if p.ndim > 1 else 0.0
+            rate = stage["lr"] * stage["layer_decay"] ** layers
+        decay = stage["weight_decay"] if p.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(p)
     return [{"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
 
@@ -111,7 +112,7 @@ def evaluate(model, dev, pad_id, device):
     return report
 
 
-def make_plan(stage, recipe, rng, args):
+def make_plan(stage, rng, args):
     """The batches of all epochs of a stage, and how many an epoch has (the last may be a part of one)."""
     plan, sizes = [], []
     for epoch in range(math.ceil(stage["epochs"])):
@@ -124,7 +125,7 @@ def make_plan(stage, recipe, rng, args):
             for copy in range(entry.get("repeat", 1)):
                 rows += [r | {"group": f"{r['group']} {copy}"} if r.get("group") else r for r in part]
         share = min(1.0, stage["epochs"] - epoch)
-        new = batches.batches(rows, recipe["batch_tokens"], stage["batch_articles"], rng)
+        new = batches.batches(rows, stage["batch_tokens"], stage["batch_articles"], rng)
         sizes.append(len(new))
         plan += new[: round(share * len(new))]
     return plan, min(sizes)
@@ -153,14 +154,14 @@ def main():
     state = torch.load(checkpoint, weights_only=False, map_location="cpu") if checkpoint.exists() else None
     best = state["best"] if state else -1.0
 
-    for number, stage in enumerate(recipe["stage"]):
+    for number, own in enumerate(recipe["stage"]):
         if state and state["stage"] > number:
             continue
-        plan, per_epoch = make_plan(stage, recipe, random.Random(recipe["seed"] + number), args)
+        stage = OFF | recipe | own | {"loss": recipe["loss"] | own.get("loss", {})}
+        plan, per_epoch = make_plan(stage, random.Random(recipe["seed"] + number), args)
         steps = len(plan)
-        freeze(model, stage.get("frozen_layers", 0))
-        head_lr = stage.get("head_lr", recipe["head_lr"])
-        optimiser = torch.optim.AdamW(parameter_groups(model, recipe, stage["lr"], head_lr))
+        freeze(model, stage["frozen_layers"])
+        optimiser = torch.optim.AdamW(parameter_groups(model, stage))
         rates = [group["lr"] for group in optimiser.param_groups]
         done = 0
         if state and state["stage"] == number:
@@ -168,21 +169,20 @@ def main():
             model.load_state_dict(state["model"], strict=False)
             optimiser.load_state_dict(state["optimiser"])
         state = None
-        weights = recipe["loss"] | stage.get("loss", {})
         trainable = [p for p in model.parameters() if p.requires_grad]
         sums, seen, started, saved = {}, 0, time.time(), time.time()
         model.train()
         for step in range(done, steps):
             for group, rate in zip(optimiser.param_groups, rates):
-                group["lr"] = rate * schedule(step, steps, recipe["warmup"])
+                group["lr"] = rate * schedule(step, steps, stage["warmup"])
             batch_rng = random.Random(f"{recipe['seed']}-{number}-{step}")
             batch = batches.collate(
-                plan[step], pad_id, mask_id, stage["token_mask"], stage.get("shared_mask", 0.0), batch_rng, args.device
+                plan[step], pad_id, mask_id, stage["token_mask"], stage["shared_mask"], batch_rng, args.device
             )
-            parts = losses(model(batch), batch, recipe["label_smoothing"])
-            loss = sum(weights[name] * value for name, value in parts.items())
+            parts = losses(model(batch), batch, stage["label_smoothing"])
+            loss = sum(stage["loss"][name] * value for name, value in parts.items())
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(trainable, recipe["clip"])
+            torch.nn.utils.clip_grad_norm_(trainable, stage["clip"])
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
 
